@@ -1,0 +1,53 @@
+# make run: everything from an empty checkout to a report. make test: lint, types, compile check, tests.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+CODE := components pipelines tools_service
+RUN ?= self_training preset=demo
+WORKERS ?= 2
+
+.PHONY: run test lint types compile lock clean
+
+run: $(READY)
+	$(BIN)/whetstone run $(RUN)
+
+test: lint types compile-check
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist loadgroup --durations 15
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache --no-logo
+
+.PHONY: compile-check
+types: $(READY)
+	$(BIN)/mypy $(CODE)
+
+compile-check: $(READY)
+	$(BIN)/whetstone compile --check
+
+compile: $(READY)
+	$(BIN)/whetstone compile
+
+# torch first, by version; all else by hash; then this checkout, editable, built with the locked setuptools.
+$(READY): requirements.lock requirements-torch.txt pyproject.toml
+	rm -rf $(VENV)
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; set PYTHON=")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-torch.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip check
+	touch $(READY)
+
+lock: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip compile pyproject.toml --extra test --generate-hashes --universal --python-version 3.11 \
+		--no-emit-package torch --no-annotate --quiet --custom-compile-command 'make lock' \
+		--output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) runs build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,181 @@
+"""The records that pass between stages: one pydantic model each, one JSON line each on disk.
+
+Every record refuses unknown fields and is immutable. Token ids are stored as they were sampled and
+are never recomputed from text.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from components.contracts.tool_errors import ToolError
+
+PromptVariant = Literal["plain", "cot", "single_step", "multi_step"]
+FinishReason = Literal["stop", "length", "call_complete"]
+
+
+class Record(BaseModel):
+    """Base of all records: immutable, no unknown fields."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Question(Record):
+    """One question with its accepted answers.
+
+    `tools` names the tools to offer; empty offers all that the service has. `subject` is what a
+    split must not divide (the entity asked about). `answers` may be empty only for questions that
+    are sampled but never judged.
+    """
+
+    id: str
+    text: str
+    answers: tuple[str, ...] = ()
+    answer_type: Literal["text", "number"] = "text"
+    kind: str = "question"
+    subject: str = ""
+    tools: tuple[str, ...] = ()
+
+
+class ToolCall(Record):
+    """One parsed call. `arguments` are typed JSON values, keyed by parameter name."""
+
+    name: str
+    arguments: dict[str, JsonValue]
+    id: str = ""
+
+
+class ToolReply(Record):
+    """What came back for one call; `error` is None exactly when the call succeeded."""
+
+    content: str
+    error: ToolError | None = None
+    seconds: float = 0.0
+    call_id: str = ""
+
+
+class Message(Record):
+    """One chat message. For `assistant`, `content` is the raw text as sampled, calls included."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str
+    name: str = ""  # the tool's name, for role "tool"
+
+
+class AssistantTurn(Record):
+    """How one assistant message came to be, token by token.
+
+    token_ids and logprobs are aligned (nats; 0.0 for prefilled tokens). The first `prefilled`
+    tokens were given, not sampled. `token_ids` ends with a stop id when finish_reason is "stop".
+    `retokenized` marks turns of engines that return text only.
+    """
+
+    message: int  # index into Trace.messages
+    token_ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    finish_reason: FinishReason
+    prefilled: int = 0
+    retokenized: bool = False
+
+
+class ExecutedCall(Record):
+    """One attempted call and its reply. `call` is None when the text could not be parsed."""
+
+    message: int  # index of the assistant message that made the call
+    text: str  # the call as the model wrote it
+    call: ToolCall | None
+    reply: ToolReply
+
+
+class Outcome(Record):
+    """The final answer and its judgement; `correct` is None when there was no gold."""
+
+    answer: str | None
+    correct: bool | None = None
+    score: float | None = None
+
+
+class Trace(Record):
+    """One question taken through the agent loop."""
+
+    id: str
+    question: Question
+    tools: str  # JSON array of OpenAI tool schemas; a string, so that Arrow never merges schemas
+    messages: tuple[Message, ...]
+    turns: tuple[AssistantTurn, ...]
+    calls: tuple[ExecutedCall, ...]
+    outcome: Outcome
+    model: str  # base model URI
+    adapter: str = ""  # digest of the adapter artifact, empty for the base model
+    template_hash: str = ""
+    call_format: str = ""
+    prompt: PromptVariant = "multi_step"
+    sample: int = 0
+    seed: int = 0
+
+
+class TurnLabel(Record):
+    """Whether one assistant turn is trained on, and why."""
+
+    message: int
+    trained: bool
+    error: ToolError | None = None
+    reason: str = ""
+
+
+class LabeledTrace(Trace):
+    """A trace with a label on each assistant turn (same order as `turns`)."""
+
+    labels: tuple[TurnLabel, ...]
+
+
+class PreferencePair(Record):
+    """A chosen and a rejected continuation of the same prompt."""
+
+    id: str
+    kind: Literal["response", "conversation", "masked_conversation", "step"]
+    tools: str
+    prompt: tuple[Message, ...]
+    chosen: tuple[Message, ...]
+    rejected: tuple[Message, ...]
+    source: str
+    chosen_q: float | None = None
+    rejected_q: float | None = None
+
+
+class EvaluationItem(Record):
+    """One judged question. Rates are made from these counts, never stored alone.
+
+    calls: attempted calls, parse failures included. first_turn_calls: those of the first assistant
+    turn. passed_calls: replies without an error. answerable_calls: passed replies that contain an
+    accepted answer.
+    """
+
+    id: str
+    suite: str
+    kind: str
+    question: str
+    gold: tuple[str, ...]
+    answer: str | None
+    correct: bool
+    exact_match: bool
+    calls: int
+    first_turn_calls: int
+    passed_calls: int
+    answerable_calls: int
+    tools_called: tuple[str, ...]
+    errors: tuple[ToolError, ...]
+    seconds: float
+    tokens: int
+    trace_id: str
+
+
+class PolicyCard(Record):
+    """`policy.json` in an adapter artifact: what a server or a later stage must agree with."""
+
+    base_model: str
+    template_hash: str
+    call_format: str
+    stop_ids: tuple[int, ...]
+    settings: dict[str, JsonValue]
+    lineage: dict[str, str]

@@ -1,0 +1,83 @@
+"""The system-prompt texts that teach each format without an example call.
+
+Short on purpose: a model of 135M parameters reads them.
+"""
+
+import json
+from collections.abc import Sequence
+
+from components.contracts.tool_schemas import (
+    ToolSchema,
+    primary_parameter,
+    required_parameters,
+    tool_name,
+    tool_parameters,
+)
+
+
+def describe_paper(tools: Sequence[ToolSchema], *, multi_step: bool) -> str:
+    """The four fields and one line a tool."""
+    steps = "You can use tools as often as you need." if multi_step else "You can use a tool once."
+    return "\n".join(
+        [
+            f"Answer the question. {steps} Write these fields:",
+            "Thought: what you need to find out.",
+            "Action: one call, or nothing if you need no tool.",
+            "Rationale: what the reply tells you.",
+            "Answer: the final answer, short. Leave it out until the tool has replied.",
+            "Tools:",
+            *(f"- {_usage(tool)}: {_about(tool)}" for tool in tools),
+        ]
+    )
+
+
+def describe_json(tools: Sequence[ToolSchema], form: str, *, multi_step: bool) -> str:
+    """For formats whose calls are JSON: the schemas, one a line, and the form of a call."""
+    return "\n".join(
+        [
+            "You can use these tools:",
+            *(json.dumps(tool["function"], ensure_ascii=False) for tool in tools),
+            f"To call a tool, write {form}",
+            _turns(multi_step),
+        ]
+    )
+
+
+def describe_pythonic(tools: Sequence[ToolSchema], *, multi_step: bool) -> str:
+    """Signatures in Python's manner, required parameters first."""
+    return "\n".join(
+        [
+            "You can use these tools:",
+            *(f"- {signature(tool)}: {_about(tool)}" for tool in tools),
+            'To call tools, write only a list of calls: [tool(parameter="value")]',
+            _turns(multi_step),
+        ]
+    )
+
+
+def signature(tool: ToolSchema) -> str:
+    """`name(required: type, optional: type = None)`."""
+    required = required_parameters(tool)
+    parameters = sorted(tool_parameters(tool).items(), key=lambda item: item[0] not in required)
+    shown = (
+        f"{name}: {schema.get('type', 'any')}{'' if name in required else ' = None'}"
+        for name, schema in parameters
+    )
+    return f"{tool_name(tool)}({', '.join(shown)})"
+
+
+def _turns(multi_step: bool) -> str:
+    again = "You may call again after a reply." if multi_step else "Call at most once."
+    return f"{again} If you need no tool, or when you know enough, write only the answer."
+
+
+def _usage(tool: ToolSchema) -> str:
+    """`name[parameter]`, or `name[a=..., b=...]` for several required parameters."""
+    required = required_parameters(tool)
+    if len(required) > 1:
+        return f"{tool_name(tool)}[{', '.join(f'{name}=...' for name in required)}]"
+    return f"{tool_name(tool)}[{primary_parameter(tool) or ''}]"
+
+
+def _about(tool: ToolSchema) -> str:
+    return " ".join(str(tool["function"].get("description", "")).split()) or "no description"

@@ -1,0 +1,30 @@
+"""The KFP face of error labeling."""
+
+from kfp import dsl
+from kfp.dsl import HTML, Dataset, Input, Metrics, Output
+
+from components.contracts.images import image
+
+
+@dsl.component(base_image=image("error_labeling"), install_kfp_package=False)
+def error_labeling(
+    traces: Input[list[Dataset]],
+    settings: str,
+    artifact_store: str,
+    labeled: Output[Dataset],
+    metrics: Output[Metrics],
+    report: Output[HTML],
+) -> None:
+    """Label each assistant turn with its error category and choose the turns to train on.
+
+    Args:
+        traces: Artifacts traces/1, one a shard.
+        settings: Canonical JSON of components.error_labeling.settings.
+        artifact_store: s3:// prefix or folder for artifacts' payloads; empty leaves them to KFP.
+        labeled: Artifact labeled_traces/1.
+        metrics: Counts of traces kept and of errors by category.
+        report: The error mix, with examples.
+    """
+    from components.error_labeling.run import run
+
+    run(traces, settings, artifact_store, labeled, metrics, report)

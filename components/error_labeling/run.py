@@ -1,0 +1,95 @@
+"""Error labeling: every trace is kept, every assistant turn says whether it is trained on and why not."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from components.contracts.artifacts import Artifact
+from components.contracts.errors import InputError
+from components.contracts.jsonl import read_records, write_records
+from components.contracts.progress import Progress
+from components.contracts.records import LabeledTrace, Trace
+from components.error_labeling.labels import label_turns
+from components.error_labeling.report import render_report
+from components.error_labeling.selection import Candidate, candidate, select
+from components.error_labeling.settings import ErrorLabelingSettings
+from components.error_labeling.summary import Summary
+from components.storage import open_input, write_output
+
+
+def run(
+    traces: Sequence[Any], settings: str, artifact_store: str, labeled: Any, metrics: Any, report: Any
+) -> None:
+    """Label the traces of all shards and write `labeled_traces/1`.
+
+    traces: artifacts traces/1. labeled, metrics, report: KFP artifacts.
+
+    Raises:
+        InputError: settings or artifacts can't be used, or two shards hold the same trace.
+    """
+    parsed = ErrorLabelingSettings.parse(settings)
+    shards = [open_input(one.path, "traces/1", artifact_store) for one in traces]
+    reasons = select(read_candidates(shards), parsed)
+    with write_output(labeled.path, "labeled_traces/1", artifact_store) as writer:
+        for index, shard in enumerate(shards):
+            writer.lineage[f"traces_{index}"] = shard.digest
+        summary = write_labeled(writer.folder / "traces.jsonl", shards, reasons, parsed)
+        text = json.dumps(summary.report(), indent=2, ensure_ascii=False)
+        (writer.folder / "report.json").write_text(text + "\n", encoding="utf-8")
+        writer.counts.update(_counts(summary))
+    for name, value in _counts(summary).items():
+        metrics.log_metric(name, float(value))
+    for error, count in summary.errors.items():
+        metrics.log_metric(f"error_{error.value}", float(count))
+    Path(report.path).parent.mkdir(parents=True, exist_ok=True)
+    Path(report.path).write_text(render_report(summary), encoding="utf-8")
+
+
+def read_candidates(shards: Sequence[Artifact]) -> Iterator[Candidate]:
+    """First pass over the traces of all shards.
+
+    Raises:
+        InputError: a trace id comes twice.
+    """
+    seen: dict[str, Path] = {}
+    for shard in shards:
+        path = shard.path("traces.jsonl")
+        for trace in read_records(path, Trace):
+            if trace.id in seen:
+                raise InputError(
+                    f"traces: trace {trace.id!r} is in {seen[trace.id]} and in {path}; expected each trace once"
+                )
+            seen[trace.id] = path
+            yield candidate(trace)
+
+
+def write_labeled(
+    path: Path, shards: Sequence[Artifact], reasons: Mapping[str, str], settings: ErrorLabelingSettings
+) -> Summary:
+    """Second pass: write each trace with its labels, in the order of the shards."""
+    summary = Summary()
+    progress = Progress("error_labeling", len(reasons))
+
+    def labeled() -> Iterator[LabeledTrace]:
+        for shard in shards:
+            for trace in read_records(shard.path("traces.jsonl"), Trace):
+                labels = label_turns(trace, reasons[trace.id], settings)
+                one = LabeledTrace(**dict(trace), labels=labels)
+                summary.add(one, reasons[trace.id])
+                yield one
+                progress.advance(trained=summary.trained_traces)
+
+    write_records(path, labeled())
+    return summary
+
+
+def _counts(summary: Summary) -> dict[str, int]:
+    return {
+        "traces": summary.traces,
+        "trained_traces": summary.trained_traces,
+        "turns": summary.turns,
+        "trained_turns": summary.trained_turns,
+        "calls": summary.calls,
+        "failed_calls": summary.errors.total(),
+    }

@@ -1,0 +1,130 @@
+"""Which traces are trained on: outcome, recipe, duplicates, and the choice among a question's traces.
+
+Works on one small `Candidate` a trace, so that the traces themselves need not fit in memory. Every
+trace that is left out gets exactly one reason, the first that applies.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from components.contracts.records import Trace
+from components.error_labeling.labels import call_error
+from components.error_labeling.settings import ErrorLabelingSettings
+
+NOT_JUDGED = "outcome unknown: the question has no accepted answer"
+WRONG = "outcome wrong"
+CUT_OFF = "last turn cut off by the token limit"
+NO_TOOL_PROMPT = "recipe mixture: the prompt offered no tools"
+NO_CALL = "recipe tools: no call came back without an error"
+CALLED = "recipe no_tool: the trace has a call"
+GUESSED = "direct answer is right too seldom"
+DUPLICATE = "duplicate of another trace"
+MORE_CALLS = "another trace of the question needs fewer calls"
+OVER_LIMIT = "over max_traces_per_question"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What the selection has to know about one trace.
+
+    text: digest of the tools and all messages. calls: attempted, parse failures included.
+    """
+
+    trace_id: str
+    question_id: str
+    sample: int
+    correct: bool | None
+    calls: int
+    passed: int
+    prefilled: bool
+    cut_off: bool
+    offered_tools: bool
+    text: bytes
+
+
+def candidate(trace: Trace) -> Candidate:
+    """Look at a trace once."""
+    digest = hashlib.blake2b(trace.tools.encode(), digest_size=16)
+    for message in trace.messages:
+        digest.update(message.model_dump_json().encode())
+    return Candidate(
+        trace_id=trace.id,
+        question_id=trace.question.id,
+        sample=trace.sample,
+        correct=trace.outcome.correct,
+        calls=len(trace.calls),
+        passed=sum(call_error(call) is None for call in trace.calls),
+        prefilled=any(turn.prefilled for turn in trace.turns),
+        cut_off=not trace.turns or trace.turns[-1].finish_reason == "length",
+        offered_tools=trace.prompt in ("single_step", "multi_step"),
+        text=digest.digest(),
+    )
+
+
+def select(candidates: Iterable[Candidate], settings: ErrorLabelingSettings) -> dict[str, str]:
+    """For each trace id the reason why the trace is not trained; an empty reason means it is.
+
+    The result does not depend on the order of `candidates`: within a question they are taken by
+    sample number.
+    """
+    by_question: dict[str, list[Candidate]] = defaultdict(list)
+    for found in candidates:
+        by_question[found.question_id].append(found)
+    reasons: dict[str, str] = {}
+    seen: set[bytes] = set()
+    for question_id in sorted(by_question):
+        traces = sorted(by_question[question_id], key=lambda one: (one.sample, one.trace_id))
+        reasons |= _select_of_question(traces, seen, settings)
+    return reasons
+
+
+def knows_directly(traces: Sequence[Candidate], min_share: float) -> bool:
+    """Whether enough of a question's free answers without a call are right to count as knowledge."""
+    direct = [one for one in traces if not one.calls and not one.prefilled and one.correct is not None]
+    right = sum(one.correct is True for one in direct)
+    return right >= min_share * len(direct) and (right > 0 or min_share == 0)
+
+
+def _select_of_question(
+    traces: Sequence[Candidate], seen: set[bytes], settings: ErrorLabelingSettings
+) -> dict[str, str]:
+    knows = knows_directly(traces, settings.min_direct_share)
+    reasons = {one.trace_id: _own_reason(one, knows, settings) for one in traces}
+
+    def drop(reason: str, unwanted: Callable[[Candidate], bool]) -> list[Candidate]:
+        for one in traces:
+            if not reasons[one.trace_id] and unwanted(one):
+                reasons[one.trace_id] = reason
+        return [one for one in traces if not reasons[one.trace_id]]
+
+    def seen_before(one: Candidate) -> bool:
+        known = one.text in seen
+        seen.add(one.text)
+        return known
+
+    kept = drop(DUPLICATE, seen_before)
+    if settings.prefer_fewest_calls and kept:
+        fewest = min(one.calls for one in kept)
+        kept = drop(MORE_CALLS, lambda one: one.calls > fewest)
+    if settings.max_traces_per_question is not None:
+        allowed = {one.trace_id for one in kept[: settings.max_traces_per_question]}
+        drop(OVER_LIMIT, lambda one: one.trace_id not in allowed)
+    return reasons
+
+
+def _own_reason(one: Candidate, knows: bool, settings: ErrorLabelingSettings) -> str:
+    if settings.only_correct and not one.correct:
+        return NOT_JUDGED if one.correct is None else WRONG
+    if one.cut_off:
+        return CUT_OFF
+    if settings.recipe == "mixture" and not one.offered_tools:
+        return NO_TOOL_PROMPT
+    if settings.recipe == "tools" and not one.passed:
+        return NO_CALL
+    if settings.recipe == "no_tool" and one.calls:
+        return CALLED
+    if not one.calls and not knows:
+        return GUESSED
+    return ""

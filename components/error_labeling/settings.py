@@ -1,0 +1,47 @@
+"""Settings of error labeling."""
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+from pydantic import Field, JsonValue
+
+from components.contracts.settings import StageSettings
+
+
+class ErrorLabelingSettings(StageSettings):
+    """Which traces, and which of their turns, are trained on."""
+
+    stage: ClassVar[str] = "error_labeling"
+    presets: ClassVar[Mapping[str, Mapping[str, JsonValue]]] = {
+        "self-training": {},
+        "demo": {"prefer_fewest_calls": True},
+    }
+
+    recipe: Literal["tools", "mixture", "no_tool"] = Field(
+        default="mixture",
+        description=(
+            "tools: at least one call came back without an error; mixture: every trace of a prompt "
+            "that offers tools; no_tool: traces without a call"
+        ),
+    )
+    only_correct: bool = Field(default=True, description="train only traces whose final answer is right")
+    mask_errors: bool = Field(
+        default=True, description="leave out turns with a call that failed by the model's fault (MAE)"
+    )
+    mask_instability: bool = Field(
+        default=False, description="leave out turns whose call the infrastructure lost, too"
+    )
+    prefer_fewest_calls: bool = Field(
+        default=False,
+        description="of a question's traces train those with the fewest calls: what it knows, it need not look up",
+    )
+    min_direct_share: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description=(
+            "an answer without a call is trained only if at least this share of the question's answers "
+            "without a call (and without a prefilled action) are right: a lucky guess is not knowledge"
+        ),
+    )
+    max_traces_per_question: int | None = Field(default=None, ge=1, description="the first so many samples")

@@ -1,0 +1,91 @@
+"""Counts over the labeled traces: the error mix, and what became of every trace and turn."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
+
+from components.contracts.records import LabeledTrace
+from components.contracts.tool_errors import ToolError
+from components.error_labeling.labels import call_error
+from components.error_labeling.selection import DUPLICATE
+
+
+@dataclass
+class KindCounts:
+    """Traces of one kind of question."""
+
+    traces: int = 0
+    correct: int = 0
+    trained: int = 0
+    trained_with_calls: int = 0
+
+
+@dataclass
+class Summary:
+    """Filled trace by trace; `report()` is what `report.json` holds.
+
+    trace_reasons: why whole traces are not trained. turn_reasons: the same a turn, masks included.
+    """
+
+    traces: int = 0
+    trained_traces: int = 0
+    turns: int = 0
+    trained_turns: int = 0
+    calls: int = 0
+    errors: Counter[ToolError] = field(default_factory=Counter)
+    errors_by_tool: dict[str, Counter[str]] = field(default_factory=dict)
+    trace_reasons: Counter[str] = field(default_factory=Counter)
+    turn_reasons: Counter[str] = field(default_factory=Counter)
+    kinds: dict[str, KindCounts] = field(default_factory=dict)
+
+    def add(self, trace: LabeledTrace, reason: str) -> None:
+        """Count one trace. reason: why the whole of it is not trained, or empty."""
+        trained = [label for label in trace.labels if label.trained]
+        self.traces += 1
+        self.trained_traces += bool(trained)
+        self.turns += len(trace.labels)
+        self.trained_turns += len(trained)
+        self.turn_reasons.update(label.reason for label in trace.labels if label.reason)
+        if not trained:
+            self.trace_reasons[reason or "every turn's call failed"] += 1
+        self._add_kind(trace, bool(trained))
+        for call in trace.calls:
+            error = call_error(call)
+            self.calls += 1
+            tool = self.errors_by_tool.setdefault(
+                _tool(trace, call.call.name if call.call else ""), Counter()
+            )
+            tool[error.value if error else "ok"] += 1
+            if error is not None:
+                self.errors[error] += 1
+
+    def report(self) -> dict[str, JsonValue]:
+        """JSON of all counts; every category is there, also those that never happened."""
+        return {
+            "traces": self.traces,
+            "trained_traces": self.trained_traces,
+            "duplicates": self.trace_reasons[DUPLICATE],
+            "turns": self.turns,
+            "trained_turns": self.trained_turns,
+            "calls": self.calls,
+            "errors": {error.value: self.errors[error] for error in ToolError},
+            "errors_by_tool": {tool: dict(found) for tool, found in sorted(self.errors_by_tool.items())},
+            "trace_reasons": dict(self.trace_reasons.most_common()),
+            "turn_reasons": dict(self.turn_reasons.most_common()),
+            "kinds": {kind: dict(vars(counts)) for kind, counts in sorted(self.kinds.items())},
+        }
+
+    def _add_kind(self, trace: LabeledTrace, trained: bool) -> None:
+        counts = self.kinds.setdefault(trace.question.kind, KindCounts())
+        counts.traces += 1
+        counts.correct += trace.outcome.correct is True
+        counts.trained += trained
+        counts.trained_with_calls += trained and bool(trace.calls)
+
+
+def _tool(trace: LabeledTrace, name: str) -> str:
+    """The tool's name; made-up names share one row, so that a policy can't flood the report."""
+    if not name:
+        return "(unreadable)"
+    return name if f'"{name}"' in trace.tools else "(not offered)"

@@ -1,0 +1,1 @@
+"""Judges a policy on held-out questions, item by item."""

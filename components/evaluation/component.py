@@ -1,0 +1,36 @@
+"""The KFP face of evaluation."""
+
+from kfp import dsl
+from kfp.dsl import HTML, Dataset, Input, Metrics, Model, Output
+
+from components.contracts.images import image
+
+
+@dsl.component(base_image=image("evaluation"), install_kfp_package=False)
+def evaluation(
+    question_set: Input[Dataset],
+    base_model: str,
+    tools_url: str,
+    settings: str,
+    artifact_store: str,
+    evaluation: Output[Dataset],
+    metrics: Output[Metrics],
+    report: Output[HTML],
+    adapter: Input[Model] = None,
+) -> None:
+    """Judge the policy on the held-out questions, item by item.
+
+    Args:
+        question_set: Artifact questions/1.
+        base_model: URI of the base model: hf://, s3://, demo:// or a folder.
+        tools_url: Address of the tools service, http(s)://host:port.
+        settings: Canonical JSON of components.evaluation.settings.
+        artifact_store: s3:// prefix or folder for artifacts' payloads; empty leaves them to KFP.
+        evaluation: Artifact evaluation/1: every judged item, its trace, and the summary.
+        metrics: Accuracy, exact match and the rates, overall.
+        report: The same by kind and tool, with the error mix and a trace viewer.
+        adapter: Artifact adapter/1 to put on the base model; absent, the base model itself.
+    """
+    from components.evaluation.run import run
+
+    run(question_set, base_model, tools_url, settings, artifact_store, evaluation, metrics, report, adapter)

@@ -1,0 +1,38 @@
+"""Settings of evaluation; the defaults are the paper's prompt and bounds, with greedy decoding."""
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+from pydantic import Field, JsonValue
+
+from components.contracts.settings import StageSettings
+from components.policy.settings import EngineSettings
+from components.rollout.settings import RolloutSettings
+
+
+class EvaluationSettings(RolloutSettings, StageSettings):
+    """Which questions are judged, and how the policy is run on them.
+
+    Decoding is greedy unless told otherwise, so that a difference between two evaluations is a
+    difference between two policies. `variant` and `engine.call_format` must be those that the
+    adapter was trained under.
+    """
+
+    stage: ClassVar[str] = "evaluation"
+    presets: ClassVar[Mapping[str, Mapping[str, JsonValue]]] = {
+        "self-training": {},
+        "demo": {"variant": "single_step", "max_new_tokens": 48, "engine": {"batch_size": 32}},
+    }
+
+    temperature: float = Field(default=0.0, ge=0.0, le=5.0, description="0 is greedy")
+    top_p: float = Field(default=1.0, gt=0.0, le=1.0)
+    split: Literal["held_out", "train"] = Field(
+        default="held_out", description="train shows what was memorised; it is never a result"
+    )
+    limit_per_kind: int = Field(
+        default=0, ge=0, description="questions of each kind, drawn by the seed; 0 takes all"
+    )
+    no_tool_kinds: tuple[str, ...] = Field(
+        default=("no_tool",), description="kinds of question that are to be answered without a tool"
+    )
+    engine: EngineSettings = Field(default_factory=EngineSettings)

@@ -1,0 +1,1 @@
+"""Turns users' files into a question set with a fixed split."""

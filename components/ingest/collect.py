@@ -1,0 +1,177 @@
+"""All sources to two lists, training and held out, each question once."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from hashlib import file_digest
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+from components.contracts.errors import InputError
+from components.contracts.jsonl import BadLine
+from components.contracts.records import Question
+from components.ingest.contamination import HeldOutIndex
+from components.ingest.convert import Located, read_questions, short_hash
+from components.ingest.formats.base import Format
+from components.ingest.formats.plain import FORMAT as PLAIN
+from components.ingest.quarantine import Quarantine
+from components.ingest.settings import IngestSettings
+from components.ingest.sources import DEMO, open_sources, split_uris
+from components.ingest.split import is_held_out, normal_text
+
+Value = TypeVar("Value", bound=str)
+
+
+@dataclass
+class SourceCount:
+    """What one source gave: `read` rows, of which `kept` became questions."""
+
+    name: str
+    format: str
+    read: int
+    kept: int
+
+
+@dataclass
+class Collection:
+    """The questions of a run, before limits are applied."""
+
+    train: list[Located] = field(default_factory=list)
+    held_out: list[Located] = field(default_factory=list)
+    sources: list[SourceCount] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+    lineage: dict[str, str] = field(default_factory=dict)
+
+
+class Collector:
+    """Reads sources one after the other into a Collection.
+
+    Held-out sources come first, so that of two equal questions the held-out one stays.
+    """
+
+    def __init__(self, settings: IngestSettings, quarantine: Quarantine, scratch: Path) -> None:
+        self.collection = Collection()
+        self._settings = settings
+        self._quarantine = quarantine
+        self._scratch = scratch
+        self._long_tail: list[Located] = []
+        self._texts: dict[str, str] = {}
+        self._ids: set[str] = set()
+        self._unused = {("formats", pattern) for pattern in settings.formats}
+        self._unused |= {("kinds", pattern) for pattern in settings.kinds}
+
+    def collect(self, questions: str) -> Collection:
+        """Read the sources, drop duplicates and contaminated training questions.
+
+        Raises:
+            InputError: see `sources` and `convert`; a pattern of the settings that no file has.
+        """
+        if self._settings.held_out.strip():
+            for uri in split_uris(self._settings.held_out, "ingest_settings.held_out"):
+                self._read_uri(uri, "ingest_settings.held_out", held_out=True)
+        for uri in split_uris(questions, "questions"):
+            if uri == DEMO:
+                self._read_demo()
+            else:
+                self._read_uri(uri, "questions", held_out=False)
+        for name, pattern in sorted(self._unused):
+            raise InputError(f"ingest_settings.{name}: no file of questions is called {pattern!r}")
+        self._place_long_tail()
+        self._drop_contaminated()
+        return self.collection
+
+    def _read_uri(self, uri: str, parameter: str, *, held_out: bool) -> None:
+        place = self._scratch / str(len(self.collection.sources))
+        for source in open_sources(uri, place, parameter):
+            name = PurePosixPath(source.name).name
+            known = self._match("formats", self._settings.formats, name)
+            kind = self._match("kinds", self._settings.kinds, name) or ""
+            found = read_questions(source, known, kind, self._quarantine)
+            self._add(source.name, found, held_out=True if held_out else None)
+            with open(source.path, "rb") as file:
+                number = len(self.collection.lineage)
+                self.collection.lineage[f"source-{number}-{name}"] = file_digest(file, "sha256").hexdigest()
+
+    def _read_demo(self) -> None:
+        from components.ingest.demo_questions import demo_questions
+
+        train, held_out = demo_questions(self._settings.seed)
+        self._add(DEMO, _located(held_out, "demo://held_out"), held_out=True)
+        self._add(DEMO, _located(train, "demo://train"), held_out=False)
+
+    def _add(self, name: str, found: Iterable[Located], *, held_out: bool | None) -> None:
+        before, kept, formats = self._quarantine.count, 0, set()
+        for located in found:
+            formats.add(located.format.name)
+            unique = self._unique(located)
+            if unique is None:
+                continue
+            kept += 1
+            if located.note:
+                self.collection.notes[located.note] += 1
+            if held_out is None and unique.format.long_tail and self._settings.train_on_long_tail != "always":
+                self._long_tail.append(unique)
+            else:
+                self._place(unique, self._is_held_out(unique) if held_out is None else held_out)
+        read = kept + self._quarantine.count - before
+        self.collection.counts["read"] += read
+        self.collection.sources.append(SourceCount(name, ", ".join(sorted(formats)) or "unknown", read, kept))
+
+    def _unique(self, located: Located) -> Located | None:
+        question = located.question
+        here, key = f"{located.source}:{located.line}", normal_text(question.text)
+        if key in self._texts:
+            self.collection.counts["duplicates"] += 1
+            reason = f"duplicate question (first at {self._texts[key]})"
+            bad = BadLine(located.source, located.line, "question", reason, question.text)
+            self._quarantine.add(bad, fault=False)
+            return None
+        self._texts[key] = here
+        if question.id in self._ids:
+            self.collection.counts["renamed_ids"] += 1
+            question = question.model_copy(update={"id": f"{question.id}-{short_hash(question.text)}"})
+        self._ids.add(question.id)
+        return Located(question, located.source, located.line, located.format)
+
+    def _place(self, located: Located, held_out: bool) -> None:
+        (self.collection.held_out if held_out else self.collection.train).append(located)
+
+    def _place_long_tail(self) -> None:
+        whole = self._settings.train_on_long_tail == "never" or bool(self.collection.train)
+        for located in self._long_tail:
+            self._place(located, whole or self._is_held_out(located))
+
+    def _is_held_out(self, located: Located) -> bool:
+        if self._settings.held_out.strip():
+            return False
+        return is_held_out(located.question, seed=self._settings.seed, share=self._settings.held_out_share)
+
+    def _match(self, setting: str, patterns: Mapping[str, Value], file: str) -> Value | None:
+        for pattern, value in patterns.items():
+            if fnmatch(file, pattern):
+                self._unused.discard((setting, pattern))
+                return value
+        return None
+
+    def _drop_contaminated(self) -> None:
+        held_out = HeldOutIndex(
+            (one.question for one in self.collection.held_out), self._settings.contamination_words
+        )
+        clean = []
+        for located in self.collection.train:
+            reason = held_out.reason_to_drop(located.question)
+            if not reason:
+                clean.append(located)
+                continue
+            self.collection.counts["contaminated"] += 1
+            bad = BadLine(located.source, located.line, "question", reason, located.question.text)
+            self._quarantine.add(bad, fault=False)
+        self.collection.train = clean
+
+
+def _located(questions: Iterable[Question], source: str) -> Iterator[Located]:
+    own = Format("demo", "question", PLAIN.matches, PLAIN.convert)
+    for number, question in enumerate(questions, 1):
+        yield Located(question, source, number, own)

@@ -1,0 +1,61 @@
+"""The Markdown report of ingest: counts, reasons, the first questions."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from components.contracts.records import Question
+from components.ingest.collect import SourceCount
+
+FIRST = 5  # questions and bad rows shown
+
+
+def render_report(
+    sources: Sequence[SourceCount],
+    counts: Mapping[str, int],
+    reasons: Mapping[str, int],
+    notes: Iterable[str],
+    train: Sequence[Question],
+    held_out: Sequence[Question],
+) -> str:
+    """The report as Markdown. `reasons` counts the quarantine; `notes` are whole sentences."""
+    kinds = sorted({question.kind for question in (*train, *held_out)})
+    most_first = sorted(reasons.items(), key=lambda one: (-one[1], one[0]))
+    parts = [
+        "# Questions",
+        f"{counts['read']} rows read = {counts['kept']} kept + {counts['quarantined']} set aside. "
+        f"Training {counts['train']}, held out {counts['held_out']}, over the limits {counts['over_limit']}.",
+        *(f"- {note}" for note in notes),
+        _table(("source", "format", "rows", "questions", "set aside on reading"), _source_rows(sources)),
+        _table(
+            ("kind", "training", "held out"),
+            ((kind, counts.get(f"train/{kind}", 0), counts.get(f"held_out/{kind}", 0)) for kind in kinds),
+        ),
+    ]
+    if reasons:
+        parts += ["## Set aside", "Each row is in quarantine.jsonl with its file, line and reason."]
+        parts.append(_table(("reason", "rows"), most_first))
+    for title, questions in (("training", train), ("held-out", held_out)):
+        parts += [
+            f"## First {title} questions",
+            _table(("id", "question", "answers"), _question_rows(questions)),
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _source_rows(sources: Sequence[SourceCount]) -> Iterable[Sequence[object]]:
+    return ((one.name, one.format, one.read, one.kept, one.read - one.kept) for one in sources)
+
+
+def _question_rows(questions: Sequence[Question]) -> Iterable[Sequence[object]]:
+    return ((one.id, one.text[:200], "; ".join(one.answers)[:80]) for one in questions[:FIRST])
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(_cell(value) for value in line) + " |" for line in lines)
+
+
+def _cell(value: object) -> str:
+    flat = " ".join(str(value).split())
+    for sign, escaped in (("&", "&amp;"), ("<", "&lt;"), ("|", "\\|")):
+        flat = flat.replace(sign, escaped)
+    return flat

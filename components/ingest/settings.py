@@ -1,0 +1,65 @@
+"""Settings of ingest."""
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+from pydantic import Field, JsonValue
+
+from components.contracts.settings import StageSettings
+
+FormatName = Literal["popqa", "nq", "gsm8k", "messages", "sharegpt", "plain"]
+
+
+class IngestSettings(StageSettings):
+    """How users' files become training and held-out questions.
+
+    PopQA and NQ are the paper's long-tail sets, which it only evaluates on. Every preset keeps to
+    that. Without a preset they are held out as a whole too when there is anything else to train
+    on; alone, they are split by subject like any other source, and the report says so.
+    """
+
+    stage: ClassVar[str] = "ingest"
+    presets: ClassVar[Mapping[str, Mapping[str, JsonValue]]] = {
+        "self-training": {
+            "seed": 19,
+            "max_train": 10_000,
+            "max_held_out": 1_000,
+            "train_on_long_tail": "never",
+        },
+        "demo": {"train_on_long_tail": "never"},
+    }
+
+    seed: int = Field(19, description="Seed of the split and of every choice made here.")
+    held_out_share: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="Share of subjects held out; not used for demo:// and when held_out is given.",
+    )
+    held_out: str = Field(
+        "", description="URIs of held-out questions, comma separated; then all of questions is for training."
+    )
+    max_train: int | None = Field(None, ge=1, description="At most so many training questions of each kind.")
+    max_held_out: int | None = Field(
+        None, ge=1, description="At most so many held-out questions of each kind."
+    )
+    train_on_long_tail: Literal["never", "alone", "always"] = Field(
+        "alone", description="Whether PopQA and NQ are trained on: alone means when there is nothing else."
+    )
+    formats: dict[str, FormatName] = Field(
+        {}, description='Format by file name pattern, such as {"*.csv": "popqa"}; the others are detected.'
+    )
+    kinds: dict[str, str] = Field(
+        {}, description='Kind by file name pattern, such as {"chat*": "no_tool"}; overrides the rows\' own.'
+    )
+    on_bad_row: Literal["quarantine", "fail"] = Field(
+        "quarantine",
+        description="What a row that can't be used does: set aside with its reason, or end the run.",
+    )
+    contamination_words: int = Field(
+        13,
+        ge=0,
+        description="A training question is dropped when it shares so many words in a row with a "
+        "held-out one; 0 looks for equal questions only.",
+    )
+    shards: int = Field(1, ge=1, le=1024, description="Parts that trace generation works on side by side.")

@@ -1,0 +1,99 @@
+"""From a base model's URI to a folder with its files on this machine."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from components.contracts.errors import InputError
+from components.policy.cache import build_once
+from components.policy.demo_model import demo_model
+
+ALLOWED_FILES = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
+PICKLED_WEIGHTS = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.h5", "*.msgpack")
+
+
+def resolve_base_model(uri: str) -> Path:
+    """The local folder of `uri`: hf://org/name[@revision], s3://bucket/prefix, demo://name or a folder.
+
+    What is fetched is kept in the cache; an s3 prefix is taken as immutable.
+
+    Raises:
+        InputError: unknown scheme, nothing there, or a fetch that failed.
+    """
+    scheme, separator, rest = uri.partition("://")
+    if not separator:
+        folder = Path(uri)
+        if not folder.is_dir():
+            raise InputError(f"base_model: no folder {uri!r}; expected a folder or hf://, s3://, demo://")
+        return folder
+    match scheme:
+        case "demo":
+            return demo_model(uri)
+        case "hf":
+            return _from_hub(uri, rest)
+        case "s3":
+            return _from_store(uri)
+        case "file":
+            return resolve_base_model(rest)
+    raise InputError(
+        f"base_model: unknown scheme {scheme!r} in {uri!r}; expected hf://, s3://, demo:// or a folder"
+    )
+
+
+def _from_hub(uri: str, name: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    repository, _, revision = name.partition("@")
+    try:
+        # Only data is asked for: no Python files, no pickled weights.
+        found = snapshot_download(repository, revision=revision or None, allow_patterns=list(ALLOWED_FILES))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(f"base_model: can't fetch {uri!r}: {reason}") from error
+    return Path(found)
+
+
+def _from_store(uri: str) -> Path:
+    from components.storage import fetch
+
+    def build(folder: Path) -> None:
+        fetch(uri, folder)
+        check_weights(folder, uri)
+
+    return build_once(f"models/s3-{hashlib.sha256(uri.encode()).hexdigest()[:16]}", build)
+
+
+def check_weights(folder: Path, name: str) -> None:
+    """Refuse a model folder whose weights are not safetensors or which needs code of its own.
+
+    Raises:
+        InputError: no config.json, no *.safetensors, or `auto_map` without a built-in model type.
+    """
+    config = folder / "config.json"
+    if not config.is_file():
+        raise InputError(f"base_model: {name!r} has no config.json; expected a Hugging Face model folder")
+    if any(folder.glob("*.safetensors")):
+        return
+    pickled = sorted(path.name for pattern in PICKLED_WEIGHTS for path in folder.glob(pattern))
+    if pickled:
+        raise InputError(
+            f"base_model: {name!r} has pickled weights ({pickled[0]}); only safetensors are loaded"
+        )
+    raise InputError(f"base_model: {name!r} has no *.safetensors file")
+
+
+def read_config(folder: Path) -> dict[str, object]:
+    """config.json of a model folder.
+
+    Raises:
+        InputError: it is absent or not a JSON object.
+    """
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        raise InputError(f"base_model: {path}: can't be read as JSON: {error}") from error
+    if not isinstance(config, dict):
+        raise InputError(f"base_model: {path}: expected a JSON object")
+    return config

@@ -1,0 +1,72 @@
+"""`policy.json` beside an adapter: what a server or a later stage must agree with."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import JsonValue, ValidationError
+
+from components.contracts.errors import InputError
+from components.contracts.records import PolicyCard
+from components.policy.chat import Chat
+
+CARD_FILE = "policy.json"
+
+
+def make_card(
+    chat: Chat, base_model: str, *, settings: Mapping[str, JsonValue], lineage: Mapping[str, str]
+) -> PolicyCard:
+    """The card of an adapter trained on `base_model` through `chat`."""
+    return PolicyCard(
+        base_model=base_model,
+        template_hash=chat.template_hash,
+        call_format=chat.call_format,
+        stop_ids=chat.stop_ids,
+        settings=dict(settings),
+        lineage=dict(lineage),
+    )
+
+
+def write_card(card: PolicyCard, folder: Path) -> Path:
+    """Write policy.json into `folder`."""
+    path = folder / CARD_FILE
+    path.write_text(card.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def read_card(folder: Path) -> PolicyCard:
+    """The card of an adapter's folder.
+
+    Raises:
+        InputError: there is none, or it can't be read.
+    """
+    path = folder / CARD_FILE
+    try:
+        return PolicyCard.model_validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"adapter: {folder} has no {CARD_FILE}; expected an adapter/1 artifact") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise InputError(f"adapter: {path}: {where}: {first['msg']}") from error
+
+
+def check_card(card: PolicyCard, chat: Chat, base_model: str) -> None:
+    """Refuse an adapter that was trained under another base model, template or call format.
+
+    Raises:
+        InputError: names what differs, and both values.
+    """
+    pairs = (
+        ("base model", card.base_model, base_model),
+        ("chat template", card.template_hash, chat.template_hash),
+        ("call format", card.call_format, chat.call_format),
+    )
+    for what, trained, used in pairs:
+        if trained != used:
+            raise InputError(f"adapter: it was trained with {what} {trained!r}, but this run uses {used!r}")
+
+
+def check_adapter(folder: Path, chat: Chat, base_model: str) -> None:
+    """`check_card` for an adapter's folder; one without a card (made elsewhere) is taken as it is."""
+    if (folder / CARD_FILE).is_file():
+        check_card(read_card(folder), chat, base_model)

@@ -1,0 +1,107 @@
+"""Samples with vLLM in this process; for images with a GPU, where vLLM is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from components.contracts.errors import InputError
+from components.contracts.records import FinishReason
+from components.contracts.tool_calls import get_call_format
+from components.policy.base_model import check_weights, resolve_base_model
+from components.policy.card import check_adapter
+from components.policy.chat import Chat
+from components.policy.engine import Completion, Conversation, Sampling
+from components.policy.finish import finish_turn
+from components.policy.load import load_tokenizer
+from components.policy.settings import EngineSettings
+
+MAX_LORA_RANK = 256
+
+
+class VllmEngine:
+    """An `Engine` over `vllm.LLM`: prompts go in as ids, ids and log-probs come out."""
+
+    def __init__(self, base_model: str, llm: Any, chat: Chat, lora: Any) -> None:
+        self.base_model = base_model
+        self.template_hash = chat.template_hash
+        self.call_format = chat.call_format
+        self.native_tools = chat.native_tools
+        self._llm = llm
+        self._chat = chat
+        self._lora = lora
+        self._format = get_call_format(chat.call_format)
+
+    @classmethod
+    def open(cls, base_model: str, adapter: Path | None, settings: EngineSettings) -> VllmEngine:
+        """Load the model into vLLM.
+
+        Raises:
+            InputError: vLLM is not installed, or the model or adapter can't be loaded.
+        """
+        try:
+            from vllm import LLM
+            from vllm.lora.request import LoRARequest
+        except ImportError as error:
+            raise InputError(
+                "engine: kind 'vllm' needs the package vllm, which the GPU images hold; use 'transformers' here"
+            ) from error
+        folder = resolve_base_model(base_model)
+        check_weights(folder, base_model)
+        chat = Chat(load_tokenizer(folder, base_model), settings.call_format)
+        if adapter is not None:
+            check_adapter(adapter, chat, base_model)
+        llm = LLM(
+            model=str(folder),
+            dtype=settings.model.dtype,
+            load_format="safetensors",
+            trust_remote_code=False,
+            enable_prefix_caching=True,
+            enable_lora=adapter is not None,
+            max_lora_rank=MAX_LORA_RANK,
+            quantization="bitsandbytes" if settings.model.quantization == "nf4" else None,
+        )
+        lora = LoRARequest("adapter", 1, str(adapter)) if adapter is not None else None
+        return cls(base_model, llm, chat, lora)
+
+    def complete(
+        self, conversations: Sequence[Conversation], sampling: Sampling, *, seeds: Sequence[int]
+    ) -> list[Completion]:
+        """See `Engine.complete`; vLLM does its own batching and prefix sharing."""
+        from vllm import SamplingParams
+
+        prompts, parameters, given = [], [], []
+        for conversation, seed in zip(conversations, seeds, strict=True):
+            encoding = self._chat.encode(
+                conversation.messages,
+                conversation.tools,
+                sampled=conversation.sampled,
+                prefill=conversation.prefill,
+                generation_prompt=True,
+            )
+            prompts.append({"prompt_token_ids": encoding.ids})
+            given.append(encoding.ids[encoding.spans[-1].start :] if conversation.prefill else [])
+            parameters.append(
+                SamplingParams(
+                    temperature=sampling.temperature,
+                    top_p=sampling.top_p,
+                    max_tokens=sampling.max_new_tokens,
+                    seed=seed % (1 << 31),
+                    logprobs=0,
+                    stop_token_ids=list(self._chat.stop_ids),
+                    skip_special_tokens=False,
+                )
+            )
+        outputs = self._llm.generate(prompts, parameters, lora_request=self._lora, use_tqdm=False)
+        return [self._finish(start, output.outputs[0]) for start, output in zip(given, outputs, strict=True)]
+
+    def _finish(self, given: Sequence[int], output: Any) -> Completion:
+        ids = list(output.token_ids)
+        found = output.logprobs or [{} for _ in ids]
+        logprobs = [
+            float(of[token_id].logprob) if token_id in of else 0.0
+            for of, token_id in zip(found, ids, strict=False)
+        ]
+        reason: FinishReason = "length" if output.finish_reason == "length" else "stop"
+        return finish_turn(self._chat, self._format, given, ids, logprobs, reason)

@@ -1,0 +1,1 @@
+"""Looks at endpoints, secrets, data, model and settings before anything costs money."""

@@ -1,0 +1,52 @@
+"""The KFP face of preflight."""
+
+from kfp import dsl
+from kfp.dsl import Markdown, Output
+
+from components.contracts.images import image
+
+
+@dsl.component(base_image=image("preflight"), install_kfp_package=False)
+def preflight(
+    questions: str,
+    base_model: str,
+    tools_url: str,
+    artifact_store: str,
+    checkpoint_root: str,
+    publish_to: str,
+    settings: str,
+    ingest_settings: str,
+    trace_generation_settings: str,
+    error_labeling_settings: str,
+    sft_settings: str,
+    evaluation_settings: str,
+    promotion_settings: str,
+    report: Output[Markdown],
+) -> None:
+    """Look at endpoints, secrets, questions, model, GPU, disk and settings before anything costs money.
+
+    Args:
+        questions: File or URI of the questions, local or s3://.
+        base_model: URI of the base model: hf://, s3://, demo:// or a folder.
+        tools_url: Address of the tools service, http(s)://host:port.
+        artifact_store: s3:// prefix or folder for artifacts' payloads; empty leaves them to KFP.
+        checkpoint_root: s3:// prefix or folder for checkpoints; empty keeps none.
+        publish_to: s3:// prefix or folder where promotion publishes the adapter; empty skips it.
+        settings: JSON settings of preflight itself.
+        ingest_settings: JSON settings of ingest, parsed here so that a mistake shows at once.
+        trace_generation_settings: JSON settings of trace generation, likewise.
+        error_labeling_settings: JSON settings of error labeling, likewise.
+        sft_settings: JSON settings of SFT, likewise.
+        evaluation_settings: JSON settings of evaluation, likewise.
+        promotion_settings: JSON settings of promotion, likewise.
+        report: What was checked and what was found.
+    """
+    import json
+
+    from components.preflight.run import run
+
+    stages = {"ingest": ingest_settings, "trace_generation": trace_generation_settings}
+    stages |= {"error_labeling": error_labeling_settings, "sft": sft_settings}
+    stages |= {"evaluation": evaluation_settings, "promotion": promotion_settings}
+    texts = (questions, base_model, tools_url, artifact_store, checkpoint_root, publish_to, settings)
+    run(*texts, stage_settings=json.dumps(stages), report=report)

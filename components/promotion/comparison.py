@@ -1,0 +1,121 @@
+"""Before against after, over the same questions: rates and intervals by group and by tool."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from pydantic import JsonValue
+
+from components.contracts.records import EvaluationItem, Trace
+from components.contracts.tool_schemas import parse_tools, tool_name
+from components.promotion.settings import PromotionSettings
+from components.scoring.bootstrap import Interval
+from components.scoring.groups import group_kinds
+from components.scoring.tool_use import (
+    METRICS,
+    Counts,
+    Rates,
+    count_errors,
+    counts_of,
+    counts_of_tool,
+    differences,
+    rates_of_counts,
+)
+
+Pair = tuple[EvaluationItem, EvaluationItem]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One group of questions, or one tool: rates on both sides and the intervals by metric."""
+
+    questions: int
+    before: Rates
+    after: Rates
+    differences: Mapping[str, Interval | None]
+
+    def rate(self, side: str, metric: str) -> float | None:
+        """The rate of `side` ("before" or "after"); None where it is undefined."""
+        value: float | None = getattr(self.before if side == "before" else self.after, metric)
+        return value
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything the gate, the card and the report are made from."""
+
+    groups: Mapping[str, Compared]
+    tools: Mapping[str, Compared]
+    errors_before: Mapping[str, int]
+    errors_after: Mapping[str, int]
+    seconds: float
+
+
+def compare(
+    pairs: Sequence[Pair],
+    traces_before: Mapping[str, Trace],
+    traces_after: Mapping[str, Trace],
+    settings: PromotionSettings,
+) -> Comparison:
+    """Compare paired items; the traces (by question id) give the rates of single tools."""
+    groups = {}
+    for name, kinds in group_kinds((before.kind for before, _ in pairs), settings.no_tool_kinds).items():
+        chosen = [pair for pair in pairs if pair[0].kind in kinds]
+        groups[name] = _compared(
+            [counts_of(before) for before, _ in chosen], [counts_of(after) for _, after in chosen], settings
+        )
+    tools = {}
+    for tool in _offered(traces_before, traces_after):
+        tools[tool] = _compared(
+            [counts_of_tool(traces_before[before.id], tool) for before, _ in pairs],
+            [counts_of_tool(traces_after[after.id], tool) for _, after in pairs],
+            settings,
+        )
+    return Comparison(
+        groups=groups,
+        tools=tools,
+        errors_before=_errors([before for before, _ in pairs]),
+        errors_after=_errors([after for _, after in pairs]),
+        seconds=round(sum(before.seconds + after.seconds for before, after in pairs), 3),
+    )
+
+
+def summary_of(comparison: Comparison) -> dict[str, JsonValue]:
+    """`summary.json`: each group's metrics with before, after and difference; null where undefined."""
+    return {
+        **{name: _metrics(group) for name, group in comparison.groups.items()},
+        "tools": {name: _metrics(tool) for name, tool in comparison.tools.items()},
+        "questions": {name: group.questions for name, group in comparison.groups.items()},
+        "errors_before": dict(comparison.errors_before),
+        "errors_after": dict(comparison.errors_after),
+        "seconds": comparison.seconds,
+    }
+
+
+def _compared(before: Sequence[Counts], after: Sequence[Counts], settings: PromotionSettings) -> Compared:
+    intervals = differences(
+        before, after, samples=settings.samples, seed=settings.seed, confidence=settings.confidence
+    )
+    return Compared(len(before), rates_of_counts(before), rates_of_counts(after), intervals)
+
+
+def _metrics(compared: Compared) -> dict[str, JsonValue]:
+    found: dict[str, JsonValue] = {}
+    for metric in METRICS:
+        interval = compared.differences[metric]
+        unknown: dict[str, JsonValue] = {"mean": None, "low": None, "high": None}
+        found[metric] = {
+            "before": compared.rate("before", metric),
+            "after": compared.rate("after", metric),
+            "difference": asdict(interval) if interval else unknown,
+        }
+    return found
+
+
+def _errors(items: Sequence[EvaluationItem]) -> dict[str, int]:
+    return {error.value: count for error, count in count_errors(items).items()}
+
+
+def _offered(*sides: Mapping[str, Trace]) -> list[str]:
+    # Almost all traces offer the same tools: parse each text once.
+    texts = {trace.tools for side in sides for trace in side.values()}
+    return sorted({tool_name(tool) for text in texts for tool in parse_tools(text)})

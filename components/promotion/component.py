@@ -1,0 +1,41 @@
+"""The KFP face of promotion."""
+
+from kfp import dsl
+from kfp.dsl import HTML, Dataset, Input, Markdown, Metrics, Model, Output
+
+from components.contracts.images import image
+
+
+@dsl.component(base_image=image("promotion"), install_kfp_package=False)
+def promotion(
+    before: Input[Dataset],
+    after: Input[Dataset],
+    adapter: Input[Model],
+    labeled: Input[Dataset],
+    publish_to: str,
+    settings: str,
+    artifact_store: str,
+    comparison: Output[Dataset],
+    model_card: Output[Markdown],
+    metrics: Output[Metrics],
+    report: Output[HTML],
+) -> None:
+    """Compare the two evaluations by paired bootstrap; publish the adapter when the gate opens.
+
+    Args:
+        before: Artifact evaluation/1 of the policy that went in.
+        after: Artifact evaluation/1 of the policy that came out, on the same items.
+        adapter: Artifact adapter/1 that is to be published.
+        labeled: Artifact labeled_traces/1 that it was trained on, for the report.
+        publish_to: s3:// prefix or folder to publish to; empty publishes nothing.
+        settings: Canonical JSON of components.promotion.settings.
+        artifact_store: s3:// prefix or folder for artifacts' payloads; empty leaves them to KFP.
+        comparison: Artifact comparison/1: summary.json and report.html.
+        model_card: What the adapter is, how it was made and how it did.
+        metrics: Differences and the gate's verdict.
+        report: The whole comparison for people, self-contained.
+    """
+    from components.promotion.run import run
+
+    texts = (publish_to, settings, artifact_store)
+    run(before, after, adapter, labeled, *texts, comparison, model_card, metrics, report)

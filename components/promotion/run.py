@@ -1,0 +1,212 @@
+"""Promotion: before against after by paired bootstrap, the gate, the card, the report, the publishing."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from components.contracts.artifacts import Artifact
+from components.contracts.errors import InputError
+from components.contracts.jsonl import read_raw, read_records
+from components.contracts.progress import Progress
+from components.contracts.records import EvaluationItem, LabeledTrace, PolicyCard, Trace
+from components.promotion.comparison import Comparison, compare, summary_of
+from components.promotion.gate import Decision, decide
+from components.promotion.model_card import render_model_card
+from components.promotion.publish import publish
+from components.promotion.report import Facts, render_report
+from components.promotion.settings import PromotionSettings
+from components.promotion.viewer import build_viewer
+from components.scoring.groups import OVERALL
+from components.scoring.pairing import pair_by_id
+from components.storage import open_input, write_output
+
+
+def run(
+    before: Any,
+    after: Any,
+    adapter: Any,
+    labeled: Any,
+    publish_to: str,
+    settings: str,
+    artifact_store: str,
+    comparison: Any,
+    model_card: Any,
+    metrics: Any,
+    report: Any,
+) -> None:
+    """Compare two `evaluation/1`, write `comparison/1`, publish the adapter when the gate opens.
+
+    before, after: artifacts evaluation/1. adapter: artifact adapter/1. labeled: artifact
+    labeled_traces/1, for the report. comparison, model_card, metrics, report: KFP artifacts. An adapter
+    that is not promoted is not published, and that is not an error.
+
+    Raises:
+        InputError: settings or artifacts can't be used, the two evaluations judged different
+            questions, `after` judged another adapter, or `publish_to` can't be written.
+    """
+    options = PromotionSettings.parse(settings)
+    inputs = {
+        "before": open_input(before.path, "evaluation/1", artifact_store),
+        "after": open_input(after.path, "evaluation/1", artifact_store),
+        "adapter": open_input(adapter.path, "adapter/1", artifact_store),
+        "labeled": open_input(labeled.path, "labeled_traces/1", artifact_store),
+    }
+    check_lineage(inputs["before"], inputs["after"], inputs["adapter"])
+    progress = Progress("promotion", 4)
+    items = {
+        side: list(read_records(inputs[side].path("items.jsonl"), EvaluationItem))
+        for side in ("before", "after")
+    }
+    pairs = pair_by_id(items["before"], items["after"])
+    if not pairs:
+        raise InputError("before: the evaluation holds no item; expected at least one judged question")
+    traces_before, traces_after = read_traces(inputs["before"]), read_traces(inputs["after"])
+    progress.advance()
+    compared = compare(pairs, traces_before, traces_after, options)
+    decision = decide(compared, options)
+    progress.advance()
+    facts = gather_facts(inputs, options)
+    card = render_model_card(compared, decision, facts)
+    if decision.promoted and publish_to:
+        facts = replace(facts, published=publish(inputs["adapter"], card, publish_to, lineage(inputs)))
+    viewer = build_viewer(
+        pairs,
+        traces_before,
+        traces_after,
+        read_records(inputs["labeled"].path("traces.jsonl"), LabeledTrace),
+        options,
+    )
+    page = render_report(compared, decision, viewer, read_training_log(inputs["adapter"]), facts)
+    progress.advance()
+    with write_output(comparison.path, "comparison/1", artifact_store) as writer:
+        writer.lineage.update(lineage(inputs))
+        writer.counts["questions"] = len(pairs)
+        text = json.dumps(summary_of(compared) | verdict_of(decision, facts), indent=2, allow_nan=False)
+        (writer.folder / "summary.json").write_text(text + "\n", encoding="utf-8")
+        (writer.folder / "report.html").write_text(page, encoding="utf-8")
+    write_text(report.path, page)
+    write_text(model_card.path, card)
+    for name, value in scalar_metrics(compared, decision).items():
+        metrics.log_metric(name, value)
+    progress.advance()
+    print_decision(decision, facts)
+
+
+def check_lineage(before: Artifact, after: Artifact, adapter: Artifact) -> None:
+    """Refuse evaluations that can't be compared for this adapter.
+
+    Raises:
+        InputError: `after` judged another adapter, or the question sets differ.
+    """
+    judged = after.manifest.lineage.get("adapter", "")
+    if judged != adapter.digest:
+        shown = judged[:12] or "the base model"
+        raise InputError(f"after: it judged {shown}, expected an evaluation of adapter {adapter.digest[:12]}")
+    sets = [side.manifest.lineage.get("question_set", "") for side in (before, after)]
+    if sets[0] != sets[1]:
+        raise InputError(
+            f"before and after judged different question sets ({sets[0][:12]} and {sets[1][:12]}), "
+            "expected two evaluations of the same one"
+        )
+
+
+def read_traces(evaluation: Artifact) -> dict[str, Trace]:
+    """The traces of an evaluation by question id."""
+    return {trace.question.id: trace for trace in read_records(evaluation.path("traces.jsonl"), Trace)}
+
+
+def read_training_log(adapter: Artifact) -> list[dict[str, float]]:
+    """Rows of the adapter's training log that hold a step and a loss; empty when it has no log."""
+    if all(entry.path != "training_log.jsonl" for entry in adapter.manifest.files):
+        return []
+    return list(_logged_losses(adapter.path("training_log.jsonl")))
+
+
+def gather_facts(inputs: Mapping[str, Artifact], options: PromotionSettings) -> Facts:
+    """What the card and the report say about where things come from.
+
+    Raises:
+        InputError: the adapter's policy.json can't be read.
+    """
+    path = inputs["adapter"].path("policy.json")
+    try:
+        policy = PolicyCard.model_validate_json(path.read_text(encoding="utf-8"))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise InputError(f"{path}: {where}: {first['msg']}, expected a policy card") from error
+    return Facts(
+        base_model=policy.base_model,
+        adapter=inputs["adapter"].digest,
+        lineage=lineage(inputs)
+        | {name: digest for name, digest in policy.lineage.items() if name != "adapter"},
+        training=policy.settings,
+        call_format=policy.call_format,
+        template_hash=policy.template_hash,
+        confidence=options.confidence,
+        samples=options.samples,
+        seed=options.seed,
+    )
+
+
+def lineage(inputs: Mapping[str, Artifact]) -> dict[str, str]:
+    """Digests of everything this stage read, the question set included."""
+    digests = {
+        name if name in ("adapter", "labeled") else f"evaluation_{name}": opened.digest
+        for name, opened in inputs.items()
+    }
+    questions = inputs["after"].manifest.lineage.get("question_set")
+    return digests | ({"question_set": questions} if questions else {})
+
+
+def verdict_of(decision: Decision, facts: Facts) -> dict[str, Any]:
+    """The decision as it stands in summary.json."""
+    checks = [{"name": c.name, "passed": c.passed, "reason": c.reason} for c in decision.checks]
+    return {"decision": {"promoted": decision.promoted, "checks": checks}, "published": facts.published}
+
+
+def scalar_metrics(compared: Comparison, decision: Decision) -> dict[str, float]:
+    """What KFP's Metrics shows: per group the accuracies, their difference and its bounds."""
+    found = {"promoted": float(decision.promoted)}
+    for name, group in compared.groups.items():
+        prefix = "" if name == OVERALL else f"{name}_"
+        interval = group.differences["accuracy"]
+        if interval is not None:
+            found[f"{prefix}accuracy_difference"] = interval.mean
+            found[f"{prefix}accuracy_difference_low"] = interval.low
+            found[f"{prefix}accuracy_difference_high"] = interval.high
+        for metric in ("accuracy", "invoke_rate"):
+            for side in ("before", "after"):
+                value = group.rate(side, metric)
+                if value is not None:
+                    found[f"{prefix}{metric}_{side}"] = value
+    return found
+
+
+def write_text(path: str, text: str) -> None:
+    """Write an output file of KFP's, its folder included."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text(text, encoding="utf-8")
+
+
+def print_decision(decision: Decision, facts: Facts) -> None:
+    """The verdict as log lines."""
+    print(f"[promotion] {'promoted' if decision.promoted else 'not promoted'}", flush=True)
+    for check in decision.checks:
+        print(f"[promotion] {'passed' if check.passed else 'FAILED'}: {check.reason}", flush=True)
+    if facts.published:
+        print(f"[promotion] published to {facts.published}", flush=True)
+
+
+def _logged_losses(path: Path) -> Iterator[dict[str, float]]:
+    for _, row in read_raw(path):
+        if (
+            isinstance(row, dict)
+            and isinstance(row.get("step"), int)
+            and isinstance(row.get("loss"), int | float)
+        ):
+            yield {"step": float(row["step"]), "loss": float(row["loss"])}

@@ -1,0 +1,36 @@
+"""Settings of promotion: the bootstrap and the gate."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from pydantic import Field, JsonValue
+
+from components.contracts.settings import StageSettings
+
+
+class PromotionSettings(StageSettings):
+    """How sure one must be, and what may not get worse. Shares are in [0, 1]."""
+
+    stage: ClassVar[str] = "promotion"
+    presets: ClassVar[Mapping[str, Mapping[str, JsonValue]]] = {"self-training": {}, "demo": {}}
+
+    samples: int = Field(default=10_000, ge=100, description="resamples of the paired bootstrap")
+    seed: int = Field(default=19, ge=0)
+    confidence: float = Field(default=0.95, gt=0.5, lt=1.0, description="of every interval")
+    no_tool_kinds: tuple[str, ...] = Field(
+        default=("no_tool",), description="kinds of question that are to be answered without a tool"
+    )
+    no_tool_margin: float = Field(
+        default=0.05, ge=0.0, le=1.0, description="how far accuracy may fall on questions that need no tool"
+    )
+    max_no_tool_invoke_rate: float = Field(
+        default=0.2, ge=0.0, description="calls a question that needs no tool; more is overuse"
+    )
+    min_kept_tool_use: float = Field(
+        default=0.5,
+        ge=0.0,
+        le=1.0,
+        description="share of the earlier tool use that must be left on questions that need a tool",
+    )
+    report_items: int = Field(default=400, ge=0, description="held-out questions in the report's viewer")
+    report_training_traces: int = Field(default=60, ge=0, description="training traces in the viewer")

@@ -1,0 +1,1 @@
+"""The one agent loop: question -> prompt -> policy -> tools -> ... -> trace."""

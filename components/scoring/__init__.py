@@ -1,0 +1,1 @@
+"""What needs a gold to be known: answers, tool use, verdicts on calls, and intervals. No torch."""

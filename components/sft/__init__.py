@@ -1,0 +1,1 @@
+"""Fine-tunes the policy on labeled traces."""

@@ -1,0 +1,149 @@
+"""Supervised fine-tuning: labeled traces in, adapter out."""
+
+import itertools
+import json
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from components.contracts.artifacts import Artifact
+from components.contracts.errors import InputError
+from components.contracts.images import VERSION
+from components.contracts.jsonl import read_records, write_records
+from components.contracts.records import LabeledTrace
+from components.policy.card import check_card, make_card, read_card, write_card
+from components.sft.checkpoints import Checkpoints, checkpoint_key
+from components.sft.dataset import Prepared, prepare_examples
+from components.sft.distributed import (
+    is_first_process,
+    missing_processes,
+    run_in_processes,
+    take_own_device,
+)
+from components.sft.report import render_report
+from components.sft.settings import SFTSettings
+from components.sft.training import TrainingResult, train
+from components.sft.weights import load_trainable, save_weights
+from components.storage import open_input, open_storage, write_output
+
+
+def run(
+    labeled: Any,
+    base_model: str,
+    settings: str,
+    artifact_store: str,
+    checkpoint_root: str,
+    adapter: Any,
+    metrics: Any,
+    report: Any,
+    initial: Any = None,
+) -> None:
+    """Fine-tune the policy on the trained turns of `labeled_traces/1` and write `adapter/1`.
+
+    labeled, adapter, metrics, report, initial: KFP artifacts.
+
+    Raises:
+        InputError: settings, artifacts or model can't be used; no trace can be trained on.
+        NonFiniteError: a loss or gradient was NaN or infinite; checkpoints before it stay.
+    """
+    parsed = SFTSettings.parse(settings)
+    if processes := missing_processes():
+        options = {
+            "labeled": labeled.path,
+            "base-model": base_model,
+            "settings": settings,
+            "artifact-store": artifact_store,
+            "checkpoint-root": checkpoint_root,
+            "adapter": adapter.path,
+            "report": report.path,
+            "initial": initial.path if initial is not None else "",
+        }
+        for name, value in run_in_processes(processes, options).items():
+            metrics.log_metric(name, value)
+        return
+    take_own_device()
+    traces = open_input(labeled.path, "labeled_traces/1", artifact_store)
+    start = open_input(initial.path, "adapter/1", artifact_store) if initial is not None else None
+    call_format, records = peek_call_format(traces)
+    policy = load_trainable(base_model, parsed, call_format, start.folder if start else None)
+    if start is not None:
+        check_card(read_card(start.folder), policy.chat, base_model)
+    prepared = prepare_examples(records, policy.chat, max_tokens=parsed.max_tokens)
+
+    lineage = {"labeled": traces.digest, **({"initial": start.digest} if start else {})}
+    checkpoints = open_checkpoints(checkpoint_root, lineage, parsed, base_model)
+    began = time.monotonic()
+    result = train(policy.model, prepared.examples, parsed, checkpoints)
+    if not is_first_process():
+        return
+    figures = summarize(prepared, result, parsed, seconds=time.monotonic() - began)
+
+    with write_output(adapter.path, "adapter/1", artifact_store) as writer:
+        save_weights(policy.model, policy.tokenizer, writer.folder, base_model)
+        card = make_card(policy.chat, base_model, settings=parsed.model_dump(mode="json"), lineage=lineage)
+        write_card(card, writer.folder)
+        write_records(writer.folder / "training_log.jsonl", result.log)
+        writer.counts.update(examples=len(prepared.examples), steps=result.steps)
+        writer.lineage.update(lineage)
+    if checkpoints is not None:
+        checkpoints.clear()
+    for name, value in figures.items():
+        metrics.log_metric(name, float(value))
+    Path(report.path).parent.mkdir(parents=True, exist_ok=True)
+    page = render_report([row.loss for row in result.log], figures, parsed.model_dump())
+    Path(report.path).write_text(page, encoding="utf-8")
+
+
+def peek_call_format(traces: Artifact) -> tuple[str, Iterator[LabeledTrace]]:
+    """The call format of the first trace, and all traces.
+
+    Raises:
+        InputError: there is no trace.
+    """
+    path = traces.path("traces.jsonl")
+    records = read_records(path, LabeledTrace)
+    first = next(records, None)
+    if first is None:
+        raise InputError(f"labeled: {path} holds no traces; expected at least one with a turn to train on")
+    return first.call_format, itertools.chain([first], records)
+
+
+def open_checkpoints(
+    checkpoint_root: str, lineage: Mapping[str, str], settings: SFTSettings, base_model: str
+) -> Checkpoints | None:
+    """The checkpoints of exactly this training; None when `checkpoint_root` is empty.
+
+    Raises:
+        InputError: the store can't be reached.
+    """
+    if not checkpoint_root:
+        return None
+    decides = {
+        "stage": f"sft {VERSION}",
+        "settings": settings.canonical(),
+        "base_model": base_model,
+        "inputs": json.dumps(dict(lineage), sort_keys=True),
+    }
+    return Checkpoints(open_storage(f"{checkpoint_root.rstrip('/')}/sft-{checkpoint_key(decides)}"))
+
+
+def summarize(
+    prepared: Prepared, result: TrainingResult, settings: SFTSettings, *, seconds: float
+) -> dict[str, float]:
+    """The stage's metrics. Tokens are those of all epochs; seconds those of this attempt."""
+    return {
+        "loss_first": result.log[0].loss,
+        "loss_last": result.log[-1].loss,
+        "steps": result.steps,
+        "examples": len(prepared.examples),
+        "traces": prepared.read,
+        "untrained": prepared.untrained,
+        "dropped_too_long": prepared.too_long,
+        "tokens": prepared.tokens * settings.epochs,
+        "supervised_tokens": prepared.supervised_tokens * settings.epochs,
+        "micro_batch": result.micro_batch,
+        "resumed_from_step": result.resumed_from,
+        "checkpoints_failed": result.checkpoints_failed,
+        "seconds": round(seconds, 3),
+    }

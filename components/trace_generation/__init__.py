@@ -1,0 +1,1 @@
+"""Lets the policy answer questions with tools and writes down every token."""

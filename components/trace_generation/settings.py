@@ -1,0 +1,31 @@
+"""Settings of trace generation; the defaults are the self-training paper's."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from pydantic import Field, JsonValue
+
+from components.contracts.settings import StageSettings
+from components.policy.settings import EngineSettings
+from components.rollout.settings import RolloutSettings
+
+
+class TraceGenerationSettings(RolloutSettings, StageSettings):
+    """How often and how each training question is sampled, and by which engine.
+
+    A teacher is any OpenAI-compatible server: `{"engine": {"kind": "openai", "url": "http://..."}}`.
+    """
+
+    stage: ClassVar[str] = "trace_generation"
+    presets: ClassVar[Mapping[str, Mapping[str, JsonValue]]] = {
+        "self-training": {},
+        "demo": {
+            "variant": "single_step",
+            "num_samples": 4,
+            "max_new_tokens": 48,
+            "prefill": "action",
+        },
+    }
+
+    num_samples: int = Field(default=1, ge=1, description="samples a question (best of n)")
+    engine: EngineSettings = Field(default=EngineSettings(), description="what samples the turns")

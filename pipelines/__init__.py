@@ -1,0 +1,1 @@
+"""The pipelines, and the command line that compiles, runs and submits them."""

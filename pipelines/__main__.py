@@ -1,0 +1,5 @@
+"""`python -m pipelines` is `whetstone`."""
+
+from pipelines.cli import main
+
+main()

@@ -1,0 +1,141 @@
+"""`key=value` words of the command line -> the parameters of a run, checked before anything starts."""
+
+import importlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import yaml
+from pydantic import JsonValue
+
+from components.contracts.errors import InputError
+from components.contracts.settings import StageSettings
+from pipelines.compile import compiled_path, nearest
+
+LOCAL_KEYS = ("preset", "corpus")
+SETTINGS = "_settings"
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What a run was given: the pipeline's parameters by name, and what only the local run reads."""
+
+    parameters: dict[str, JsonValue]
+    preset: str
+    corpus: str = ""
+
+
+def declared_parameters(pipeline: str) -> dict[str, dict[str, Any]]:
+    """The pipeline's parameters as its compiled YAML declares them: name -> KFP's definition."""
+    with compiled_path(pipeline).open(encoding="ascii") as file:
+        spec = next(iter(yaml.safe_load_all(file)))
+    return cast(dict[str, dict[str, Any]], spec["root"]["inputDefinitions"]["parameters"])
+
+
+def settings_class(stage: str) -> type[StageSettings]:
+    """The settings model of a stage: the StageSettings of `components.<stage>.settings`."""
+    module = importlib.import_module(f"components.{stage}.settings")
+    for value in vars(module).values():
+        is_settings = isinstance(value, type) and issubclass(value, StageSettings)
+        if is_settings and getattr(value, "stage", "") == stage:
+            return cast(type[StageSettings], value)
+    raise LookupError(f"components.{stage}.settings has no StageSettings with stage = {stage!r}")
+
+
+def parse_arguments(pipeline: str, words: Sequence[str]) -> Arguments:
+    """Read `questions=FILE preset=demo sft.epochs=2 sft_settings={...}` for one pipeline.
+
+    A stage's settings start at the preset (where one is named and the stage has it), then its dotted
+    overrides apply. A whole `<stage>_settings` replaces the preset. Settings come back as canonical JSON.
+
+    Raises:
+        InputError: a word without `=`, an unknown key (the nearest is offered), a key given twice, or
+            settings the stage would refuse.
+    """
+    declared = declared_parameters(pipeline)
+    stages = [name.removesuffix(SETTINGS) for name in declared if name.endswith(SETTINGS)]
+    whole: dict[str, str] = {}
+    overrides: dict[str, dict[str, str]] = {stage: {} for stage in stages}
+    for key, value in _split(words).items():
+        stage, _, path = key.partition(".")
+        if path and stage in overrides:
+            overrides[stage][path] = value
+        elif key in declared or key in LOCAL_KEYS:
+            whole[key] = value
+        else:
+            known = [*declared, *LOCAL_KEYS, *(f"{stage}.{path}" for stage in stages)]
+            raise InputError(f"unknown parameter {key!r}{nearest(key, known)}; see `whetstone run --help`")
+
+    preset = whole.pop("preset", "")
+    corpus = whole.pop("corpus", "")
+    classes = {stage: settings_class(stage) for stage in stages}
+    known_presets = sorted({name for cls in classes.values() for name in cls.presets})
+    if preset and preset not in known_presets:
+        raise InputError(
+            f"preset: unknown preset {preset!r}{nearest(preset, known_presets)}; known: {', '.join(known_presets)}"
+        )
+    parameters: dict[str, JsonValue] = {}
+    for stage, cls in classes.items():
+        text = _settings_text(cls, whole.pop(stage + SETTINGS, None), preset, overrides[stage])
+        parameters[stage + SETTINGS] = cls.parse(text).canonical()
+    for key, value in whole.items():
+        parameters[key] = _typed(key, value, declared[key]["parameterType"])
+    return Arguments(parameters, preset, corpus)
+
+
+def _split(words: Sequence[str]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals or not key:
+            raise InputError(f"{word!r}: expected key=value, for example questions=questions.jsonl")
+        if key in pairs:
+            raise InputError(f"{key}: given twice")
+        pairs[key] = value
+    return pairs
+
+
+def _settings_text(
+    cls: type[StageSettings], whole: str | None, preset: str, overrides: Mapping[str, str]
+) -> str:
+    """The stage's settings string before it is parsed: preset or whole string, then overrides."""
+    if whole is not None and not overrides:
+        return whole
+    if whole is not None:
+        cls.parse(whole)
+        settings = json.loads(whole) if whole.strip() else {}
+    else:
+        settings = {"preset": preset} if preset in cls.presets else {}
+    base: Mapping[str, JsonValue] = cls.presets.get(str(settings.get("preset", "")), {})
+    for path, value in overrides.items():
+        first, *rest = path.split(".")
+        if not rest:
+            settings[first] = _json_or_text(value)
+            continue
+        nested = settings[first] = json.loads(json.dumps(settings.get(first, base.get(first, {}))))
+        for part in rest[:-1]:
+            nested = nested.setdefault(part, {}) if isinstance(nested, dict) else None
+        if not isinstance(nested, dict):
+            raise InputError(f"{cls.stage}.{path}: {cls.stage}.{first} has no keys of its own")
+        nested[rest[-1]] = _json_or_text(value)
+    return json.dumps(settings)
+
+
+def _json_or_text(value: str) -> JsonValue:
+    try:
+        return cast(JsonValue, json.loads(value))
+    except json.JSONDecodeError:
+        return value
+
+
+def _typed(key: str, value: str, kind: str) -> JsonValue:
+    """A run parameter's value in its declared type; most are strings, a few are JSON."""
+    if kind == "STRING":
+        return value
+    expected: dict[str, type] = {"STRUCT": dict, "LIST": list}
+    parsed = _json_or_text(value)
+    if not isinstance(parsed, expected.get(kind, object)):
+        name = {"STRUCT": "a JSON object", "LIST": "a JSON list"}[kind]
+        raise InputError(f"{key}: expected {name}, got {value!r}")
+    return parsed

@@ -1,0 +1,134 @@
+"""The command line: `whetstone compile | run | submit | report`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from components.contracts.errors import InputError
+from pipelines.compile import PIPELINES, check_committed, write_compiled
+from pipelines.processes import Interrupted
+
+app = typer.Typer(
+    help="Teaches a language model to use tools by its own practice.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+PipelineName = Annotated[str, typer.Argument(help=f"Which pipeline: {', '.join(PIPELINES)}.")]
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="KEY=VALUE",
+        help="Parameters of the run: questions=FILE, preset=NAME, <stage>.<setting>=VALUE, <stage>_settings=JSON ...",
+    ),
+]
+
+
+@app.command("compile")
+def compile_command(
+    check: Annotated[bool, typer.Option("--check", help="Only compare with the committed files.")] = False,
+) -> None:
+    """Compile every pipeline into pipelines/compiled, or check that nothing differs."""
+    for pipeline in PIPELINES:
+        if check:
+            check_committed(pipeline)
+            typer.echo(f"{pipeline}: as committed")
+        else:
+            typer.echo(f"{pipeline}: {write_compiled(pipeline)}")
+
+
+@app.command()
+def run(
+    pipeline: PipelineName,
+    words: Words = None,
+    runs: Annotated[Path, typer.Option(help="Folder that gets one folder a run, and `latest`.")] = Path(
+        "runs"
+    ),
+) -> None:
+    """Run a pipeline here: object store and tools service are started, used and stopped.
+
+    Besides the pipeline's parameters it takes preset=NAME (demo, self-training) and corpus=FILE, the
+    passages that the local tools service searches.
+    """
+    from pipelines.arguments import parse_arguments
+    from pipelines.local_run import run_locally
+    from pipelines.results import print_results
+
+    console = Console()
+    folder = run_locally(pipeline, parse_arguments(pipeline, words or []), runs, console)
+    print_results(console, folder)
+
+
+@app.command()
+def submit(
+    pipeline: PipelineName,
+    words: Words = None,
+    host: Annotated[
+        str, typer.Option(envvar=["KFP_ENDPOINT", "KF_PIPELINES_ENDPOINT"], help="Address of the KFP API.")
+    ] = "http://127.0.0.1:8888",
+    namespace: Annotated[str, typer.Option(envvar="KFP_NAMESPACE", help="Namespace of the run.")] = "",
+    token: Annotated[
+        str, typer.Option(envvar="KFP_EXISTING_TOKEN", help="Bearer token; better in the variable.")
+    ] = "",
+    experiment: Annotated[str, typer.Option(help="Experiment to file the run under.")] = "whetstone",
+    run_name: Annotated[str, typer.Option(help="Name of the run; made from the time when empty.")] = "",
+    wait: Annotated[bool, typer.Option(help="Wait for the end; exit non-zero unless it succeeds.")] = True,
+    poll_seconds: Annotated[float, typer.Option(help="How often to ask.", min=0.05)] = 10.0,
+    timeout_seconds: Annotated[float, typer.Option(help="How long to wait.")] = 7 * 86400.0,
+) -> None:
+    """Submit the committed YAML of a pipeline to Kubeflow Pipelines."""
+    from pipelines.arguments import parse_arguments
+    from pipelines.submit import Endpoint, KubeflowRuns
+
+    parameters = parse_arguments(pipeline, words or []).parameters
+    client = KubeflowRuns(Endpoint(host, namespace, token))
+    submitted = client.submit(pipeline, parameters, experiment=experiment, run_name=run_name)
+    typer.echo(f"run {submitted.run_id}")
+    if not wait:
+        return
+    ended = client.wait(
+        submitted.run_id, on_state=typer.echo, every_seconds=poll_seconds, timeout_seconds=timeout_seconds
+    )
+    if ended.state != "SUCCEEDED":
+        raise InputError(f"run {ended.run_id}: {ended.state}{': ' if ended.message else ''}{ended.message}")
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder of a run.")] = Path("runs/latest"),
+) -> None:
+    """Print the results of a run and where its report lies."""
+    from pipelines.results import print_results
+
+    print_results(Console(), folder)
+
+
+def main() -> None:
+    """The `whetstone` command: errors in one line on stderr, and a non-zero exit."""
+    from pipelines.local_run import StageFailure
+
+    try:
+        app()
+    except InputError as error:
+        sys.exit(_complain(str(error)))
+    except StageFailure as failure:
+        sys.exit(_complain(f"{failure}\nlog: {failure.log}"))
+    except KeyboardInterrupt:
+        _complain("stopped by SIGINT before anything was started")
+        sys.exit(130)
+    except Interrupted as interrupted:
+        _complain(f"stopped by {interrupted}; everything that was started is stopped")
+        sys.exit(128 + interrupted.signal)
+
+
+def _complain(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""The process that executes a compiled pipeline with kfp.local: `python -m pipelines.local_dag PLAN.json`.
+
+A process of its own, so that credentials live only in its environment, its noisy log can be read line by
+line, and it can be stopped together with the stages it started.
+"""
+
+import json
+import shutil
+import sys
+import warnings
+from pathlib import Path
+
+from google.protobuf.duration_pb2 import Duration
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+# Artifacts that a run's folder shows to people: (task, output, schema, names in the run's folder).
+COMPARISON = ("promotion", "comparison", "comparison/1")
+ADAPTER = ("sft", "adapter", "adapter/1")
+
+
+class Plan(BaseModel):
+    """What to run. `folder` is the run's folder; its `pipeline/` gets KFP's outputs, `results/` what is shown."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    package: Path
+    parameters: dict[str, JsonValue]
+    folder: Path
+    artifact_store: str
+
+
+def execute(plan: Plan) -> None:
+    """Run the compiled pipeline, then bring its results from the artifact store into `results/`.
+
+    Raises:
+        RuntimeError: a task failed; kfp.local's message names it.
+    """
+    from kfp import components, local
+
+    # An image that is not called "python" is fine here, and what a pod would get has no effect.
+    warnings.filterwarnings("ignore", module=r"kfp\.local")
+    root = plan.folder / "pipeline"
+    # kfp.local deletes its workspace after every run, so it must get one of its own.
+    local.init(
+        local.SubprocessRunner(use_venv=False),
+        pipeline_root=str(root),
+        workspace_root=str(plan.folder / "workspace"),
+        enable_caching=False,
+    )
+    pipeline = components.load_component_from_file(str(plan.package))
+    for dag in (pipeline.pipeline_spec.root, *pipeline.pipeline_spec.components.values()):
+        for task in dag.dag.tasks.values():  # a pod may wait for a node to come back; here nothing does
+            if task.HasField("retry_policy"):
+                task.retry_policy.backoff_duration.CopyFrom(Duration(seconds=1))
+                task.retry_policy.backoff_factor = 1.0
+    pipeline(**plan.parameters)
+    collect(root, plan.folder / "results", plan.artifact_store)
+
+
+def collect(root: Path, results: Path, artifact_store: str) -> None:
+    """Copy summary.json, report.html and the adapter out of the artifacts of the one run below `root`."""
+    from components.storage import open_input
+
+    results.mkdir()
+    for task, output, schema in (COMPARISON, ADAPTER):
+        (folder,) = root.glob(f"*/{task}/{output}")
+        artifact = open_input(folder, schema, artifact_store)
+        target = results if output == "comparison" else results / output
+        for file in artifact.manifest.files:
+            destination = target / file.path
+            destination.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(artifact.path(file.path), destination)
+
+
+if __name__ == "__main__":
+    execute(Plan.model_validate(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))))

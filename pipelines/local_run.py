@@ -1,0 +1,248 @@
+"""A whole local run: services up, the compiled DAG through kfp.local, results into `runs/`, services down."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any
+
+import yaml
+from pydantic import JsonValue
+from rich.console import Console
+
+from components.contracts.errors import InputError
+from pipelines.arguments import Arguments
+from pipelines.compile import compiled_path
+from pipelines.log_lines import RaisedError, StageProgress, TaskEvent, plain, read_line
+from pipelines.processes import StopRequest, running, stop_on_signals
+from pipelines.services import BUCKET, object_store, tools_service
+from pipelines.terminal import StageDisplay, stage_of
+
+DEMO_MODEL = "demo://smollm2-135m-instruct"
+CHILDREN = {
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "DO_NOT_TRACK": "1",
+    "PYTHONUNBUFFERED": "1",
+    # Keeps the working folder out of sys.path: there our folder docker/ passes for the docker package.
+    "PYTHONSAFEPATH": "1",
+}
+SILENT_END = "ended without saying why (killed?)"
+URI = re.compile(r"^[a-z0-9]+://")
+
+
+class StageFailure(Exception):
+    """A stage failed; the message is one line, `log` has the rest."""
+
+    def __init__(self, message: str, log: Path) -> None:
+        super().__init__(message)
+        self.log = log
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """`runs/<time>/`, which `runs/latest` points at once the run has succeeded."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, runs: Path) -> "RunFolder":
+        """A new folder, named after the time."""
+        name = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+        for suffix in ("", *(f"-{number}" for number in range(2, 100))):
+            try:
+                (runs / f"{name}{suffix}").mkdir(parents=True)
+            except FileExistsError:
+                continue
+            return cls((runs / f"{name}{suffix}").resolve())
+        raise InputError(f"{runs}: could not make a new folder for the run")
+
+    @property
+    def log(self) -> Path:
+        """All that kfp.local and the stages said."""
+        return self.path / "log.txt"
+
+    def publish(self, seconds: float) -> Path:
+        """Move the results up, add the wall time to summary.json, point `latest` here. Gives the folder."""
+        results = self.path / "results"
+        summary = json.loads((results / "summary.json").read_text(encoding="utf-8"))
+        summary["seconds"] = round(seconds, 1)
+        text = json.dumps(summary, indent=1, sort_keys=True) + "\n"
+        (results / "summary.json").write_text(text, encoding="utf-8")
+        for entry in sorted(results.iterdir()):
+            entry.rename(self.path / entry.name)
+        results.rmdir()
+        link = self.path.parent / f".latest-{os.getpid()}"
+        link.symlink_to(self.path.name)
+        link.replace(self.path.parent / "latest")
+        return self.path
+
+
+def run_locally(pipeline: str, arguments: Arguments, runs: Path, console: Console) -> Path:
+    """Run a compiled pipeline here; gives the run's folder, with summary.json and report.html.
+
+    Raises:
+        InputError: something given can't be used, or a service does not come up.
+        StageFailure: a stage failed.
+        Interrupted: Ctrl-C or SIGTERM. In every case all that was started is stopped.
+    """
+    begun = time.monotonic()
+    parameters, corpus = _local_parameters(arguments)
+    folder = RunFolder.create(runs)
+    environment = {**os.environ, **CHILDREN}
+    with stop_on_signals() as stop, ExitStack() as stack:
+        scratch = folder.path / "tmp"
+        scratch.mkdir()
+        stack.callback(shutil.rmtree, scratch, ignore_errors=True)
+        environment["TMPDIR"] = str(scratch)  # kfp leaves a folder behind for every task
+        with console.status("Starting the object store and the tools service") as status:
+            if not parameters.get("artifact_store"):
+                environment = {k: v for k, v in environment.items() if not k.startswith("AWS_")}
+                environment |= stack.enter_context(object_store(folder.path, environment, stop))
+                parameters["artifact_store"] = f"s3://{BUCKET}/artifacts"
+                parameters.setdefault("checkpoint_root", f"s3://{BUCKET}/checkpoints")
+            if not parameters.get("tools_url"):
+                service = stack.enter_context(tools_service(folder.path, corpus, environment, stop))
+                parameters["tools_url"] = service.pop("url")
+                environment |= service
+            status.stop()
+        _execute(pipeline, parameters, folder, environment, stop, console)
+    return folder.publish(time.monotonic() - begun)
+
+
+def _local_parameters(arguments: Arguments) -> tuple[dict[str, JsonValue], str]:
+    """The run's parameters with local paths made absolute and looked at, and the corpus likewise."""
+    parameters = {"base_model": DEMO_MODEL, **arguments.parameters}
+    if not parameters.get("questions"):
+        raise InputError("questions: missing; expected questions=FILE or an s3:// URI")
+    for key in ("artifact_store", "checkpoint_root", "publish_to", "base_model"):
+        if parameters.get(key):
+            parameters[key] = _absolute(str(parameters[key]))
+    sources = [_absolute(part.strip()) for part in str(parameters["questions"]).split(",")]
+    parameters["questions"] = ",".join(sources)
+    corpus = _absolute(arguments.corpus) if arguments.corpus else ""
+    _must_exist("questions", *sources)
+    _must_exist("corpus", corpus)
+    if corpus and parameters.get("tools_url"):
+        raise InputError("corpus: given together with tools_url; the service at that address has its own")
+    for key in ("questions", "publish_to", "checkpoint_root"):
+        if "s3://" in str(parameters.get(key, "")) and not parameters.get("artifact_store"):
+            raise InputError(
+                f"{key}: an s3:// URI needs artifact_store= in the same store; the local one starts empty"
+            )
+    return parameters, corpus
+
+
+def _absolute(value: str) -> str:
+    return value if URI.match(value) else str(Path(value).expanduser().resolve())
+
+
+def _must_exist(key: str, *values: str) -> None:
+    for value in values:
+        if value and not URI.match(value) and not Path(value).exists():
+            raise InputError(f"{key}: {value}: no such file or folder")
+
+
+def _execute(
+    pipeline: str,
+    parameters: dict[str, JsonValue],
+    folder: RunFolder,
+    environment: dict[str, str],
+    stop: StopRequest,
+    console: Console,
+) -> None:
+    package = compiled_path(pipeline)
+    plan = folder.path / "plan.json"
+    content = {
+        "package": str(package),
+        "parameters": parameters,
+        "folder": str(folder.path),
+        "artifact_store": parameters["artifact_store"],
+    }
+    plan.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    command = [sys.executable, "-m", "pipelines.local_dag", str(plan)]
+    display = StageDisplay(console, task_names(package))
+    with display, running(command, environment=environment, log=None) as process:
+        error = _follow(process, folder.log, display, stop)
+        if error:
+            raise StageFailure(error, folder.log)
+
+
+def _follow(process: subprocess.Popen[str], log: Path, display: StageDisplay, stop: StopRequest) -> str:
+    """Read the pipeline's log to its end, or to a mistake of the user's.
+
+    Tasks run one after another, save the shards of a loop, of which kfp.local loses some log lines: so
+    whatever is raised belongs to the task that began last.
+
+    Gives `stage: message` of the failure, empty when there was none.
+    """
+    failure, stage = "", "local run"
+    raised: RaisedError | None = None
+    with log.open("w", encoding="utf-8") as file:
+        for line in _lines(process, stop):
+            file.write(f"{line}\n")
+            match read_line(line):
+                case TaskEvent("begin", task):
+                    stage = stage_of(task)
+                    display.begin(task)
+                case TaskEvent("success", task):
+                    display.end(task, succeeded=True)
+                    raised = None
+                case TaskEvent("failure", task):
+                    display.end(task, succeeded=False)
+                    failure = f"{stage_of(task)}: {raised or SILENT_END}"
+                case TaskEvent("retry", task):
+                    display.say(f"{failure}; trying again")
+                case StageProgress() as step:
+                    display.advance(step)
+                case RaisedError() as error if error.is_input_error:
+                    return f"{stage}: {error}"  # kfp would try again, and a user's mistake stays one
+                case RaisedError() as error if not error.is_pipelines:
+                    raised = error
+    if process.wait() == 0:
+        return ""  # what failed was tried again and went well
+    return failure or f"{stage}: {raised or SILENT_END}"
+
+
+def _lines(process: subprocess.Popen[str], stop: StopRequest) -> Iterator[str]:
+    """The lines of a process's output, while looking for a stop request five times a second."""
+    queue: SimpleQueue[str | None] = SimpleQueue()
+
+    def read() -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            queue.put(line)
+        queue.put(None)
+
+    Thread(target=read, daemon=True).start()
+    while True:
+        stop.check()
+        try:
+            line = queue.get(timeout=0.2)
+        except Empty:
+            continue
+        if line is None:
+            return
+        yield plain(line)
+
+
+def task_names(package: Path) -> dict[str, str]:
+    """KFP's task name -> display name, for the tasks of a compiled pipeline that run a container."""
+    with package.open(encoding="ascii") as file:
+        spec: dict[str, Any] = next(iter(yaml.safe_load_all(file)))
+    dags = [spec["root"], *(part for part in spec["components"].values() if "dag" in part)]
+    tasks = [(name, task) for dag in dags for name, task in dag["dag"]["tasks"].items()]
+    return {
+        name: task["taskInfo"]["name"]
+        for name, task in tasks
+        if "executorLabel" in spec["components"][task["componentRef"]["name"]]
+    }

@@ -1,0 +1,78 @@
+"""What kfp.local's log lines say: which task began or ended, how far a stage is, and why it failed."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+_COLOR = re.compile(r"\x1b\[[0-9;]*m")
+_TASK = re.compile(r"INFO - Executing task '(?P<task>[^']+)'")
+_END = re.compile(r"(?:INFO|ERROR) - Task '(?P<task>[^']+)' finished with status (?P<status>[A-Z]+)")
+_RETRY = re.compile(r"INFO - Task (?P<task>\S+) failed \(attempt .*Retrying")
+_PROGRESS = re.compile(
+    r"^\s*\[(?P<stage>\w+)\] (?P<done>\d+)/(?P<total>\d+) \d+% eta (?P<eta>\d+:\d\d)(?P<rest>.*)$"
+)
+_EXCEPTION = re.compile(
+    r"^\s*(?P<type>(?:[a-z_]\w*\.)+[A-Z]\w*|[A-Z]\w*(?:Error|Exception|Exit|Interrupt))(?:: (?P<message>.*))?$"
+)
+INPUT_ERROR = "InputError"
+
+
+@dataclass(frozen=True)
+class TaskEvent:
+    """A task of the DAG (KFP's name, such as `evaluation-2`) began, succeeded, failed or is tried again."""
+
+    kind: Literal["begin", "success", "failure", "retry"]
+    task: str
+
+
+@dataclass(frozen=True)
+class StageProgress:
+    """One line of `components.contracts.progress`; `rest` holds the numbers behind the ETA."""
+
+    stage: str
+    done: int
+    total: int
+    eta: str
+    rest: str
+
+
+@dataclass(frozen=True)
+class RaisedError:
+    """The last line of a traceback; `is_input_error` when a user can mend it."""
+
+    type: str
+    message: str
+
+    @property
+    def is_input_error(self) -> bool:
+        """True for components.contracts.errors.InputError, which trying again can't help."""
+        return self.type == INPUT_ERROR
+
+    @property
+    def is_pipelines(self) -> bool:
+        """True for what kfp.local itself raises in the end; the reason came before."""
+        return "Inner task failed" in self.message
+
+    def __str__(self) -> str:
+        return self.message if self.is_input_error else f"{self.type}: {self.message}".rstrip(": ")
+
+
+def plain(line: str) -> str:
+    """The line without colours and line end."""
+    return _COLOR.sub("", line).rstrip()
+
+
+def read_line(line: str) -> TaskEvent | StageProgress | RaisedError | None:
+    """What a line (already `plain`) says, None for the many that say nothing of interest."""
+    if match := _PROGRESS.match(line):
+        done, total = int(match["done"]), int(match["total"])
+        return StageProgress(match["stage"], done, total, match["eta"], match["rest"].strip())
+    if match := _TASK.search(line):
+        return TaskEvent("begin", match["task"])
+    if match := _END.search(line):
+        return TaskEvent("success" if match["status"] == "SUCCESS" else "failure", match["task"])
+    if match := _RETRY.search(line):
+        return TaskEvent("retry", match["task"])
+    if match := _EXCEPTION.match(line):
+        return RaisedError(match["type"].rpartition(".")[2], match["message"] or "")
+    return None

@@ -1,0 +1,137 @@
+"""A run on the terminal: one line a stage with bar, count, ETA and seconds; plain lines when it is no terminal."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
+from rich.spinner import Spinner
+from rich.table import Column
+from rich.text import Text
+
+from pipelines.log_lines import StageProgress
+
+
+@dataclass
+class _Row:
+    """A task of the DAG that has begun; `active` counts its shards at work."""
+
+    name: str
+    stage: str
+    begun: float = field(default_factory=time.monotonic)
+    active: int = 0
+    failed: bool = False
+    identifier: TaskID | None = None
+
+
+class _MarkColumn(ProgressColumn):
+    """A spinner while a stage works, then a check mark or a cross."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        fancy = console.encoding.lower().startswith("utf")
+        self._marks = {"done": ("✓" if fancy else "+", "green"), "failed": ("✗" if fancy else "x", "red")}
+        self._spinner = Spinner("dots" if fancy else "line")
+
+    def render(self, task: Task) -> Text:
+        mark, style = self._marks.get(task.fields["state"], ("", ""))
+        if mark:
+            return Text(mark, style=style)
+        frame = self._spinner.render(task.get_time())
+        return frame if isinstance(frame, Text) else Text(str(frame))
+
+
+class StageDisplay:
+    """Shows the stages of one run. Use as a context manager; the last state stays on the screen."""
+
+    def __init__(self, console: Console, names: Mapping[str, str]) -> None:
+        """names: KFP's task name -> display name, for every task of the pipeline."""
+        self._console = console
+        self._names = names
+        self._rows: dict[str, _Row] = {}
+        self._live = console.is_terminal
+        self._progress = Progress(
+            _MarkColumn(console),
+            TextColumn("{task.description}", table_column=Column(min_width=17)),
+            BarColumn(bar_width=28),
+            TextColumn("{task.fields[count]}", justify="right", table_column=Column(min_width=9)),
+            TextColumn("{task.fields[detail]}", style="dim", table_column=Column(min_width=20, no_wrap=True)),
+            console=console,
+            disable=not self._live,
+        )
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            for row in self._rows.values():
+                if row.active:
+                    self._update(row, state="failed")
+        self._progress.stop()
+
+    def say(self, text: str) -> None:
+        """A line of its own above the stages."""
+        self._progress.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def begin(self, task: str) -> None:
+        """A task, or one more shard of it, begins; every other one is over (kfp.local runs them in turn)."""
+        for other in [name for name, row in self._rows.items() if row.active and name != task]:
+            self._rows[other].active = 1
+            self.end(other, succeeded=True)
+        if task not in self._rows:
+            row = self._rows[task] = _Row(self._names.get(task, task), stage_of(task))
+            row.identifier = self._progress.add_task(
+                row.name, total=None, state="working", count="", detail=""
+            )
+            if not self._live:
+                self.say(f"{row.name} ...")
+        row = self._rows[task]
+        row.active += 1
+        self._update(row, state="working")
+
+    def advance(self, step: StageProgress) -> None:
+        """A stage has reported how far it is."""
+        row = next((row for row in self._rows.values() if row.active and row.stage == step.stage), None)
+        if row is None:
+            return
+        detail = " ".join(part for part in (f"eta {step.eta}", step.rest) if part)
+        self._update(
+            row, total=step.total, completed=step.done, count=f"{step.done}/{step.total}", detail=detail
+        )
+        if not self._live:
+            self.say(f"[{step.stage}] {step.done}/{step.total} {detail}")
+
+    def end(self, task: str, *, succeeded: bool) -> None:
+        """A task, or one shard of it, is over."""
+        row = self._rows.get(task)
+        if row is None:
+            return
+        row.active = max(row.active - 1, 0)
+        row.failed = not succeeded
+        if row.active:
+            return
+        seconds = time.monotonic() - row.begun
+        state = "done" if succeeded else "failed"
+        if succeeded:
+            self._update(row, state=state, total=1, completed=1, detail=f"{seconds:.1f} s")
+        else:
+            self._update(row, state=state, detail=f"failed after {seconds:.1f} s")
+        if not self._live:
+            self.say(f"{row.name}: {state} in {seconds:.1f} s")
+
+    def _update(self, row: _Row, **fields: object) -> None:
+        assert row.identifier is not None
+        self._progress.update(row.identifier, **fields)  # type: ignore[arg-type]
+
+
+def stage_of(task: str) -> str:
+    """KFP's task name `error-labeling` or `evaluation-2` -> the stage's name in its log lines."""
+    words = [word for word in task.split("-") if not word.isdigit()]
+    return "_".join(words)

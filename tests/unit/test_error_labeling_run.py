@@ -1,0 +1,122 @@
+"""The stage on artifact folders: everything in comes out, labeled and counted."""
+
+import json
+from pathlib import Path
+
+import pytest
+from kfp import dsl
+
+from components.contracts.artifacts import open_artifact, write_artifact
+from components.contracts.errors import InputError
+from components.contracts.jsonl import read_records, write_records
+from components.contracts.records import LabeledTrace, Trace
+from components.contracts.tool_errors import ToolError
+from components.error_labeling import selection
+from components.error_labeling.__main__ import main
+from components.error_labeling.run import run
+from tests.traces import make_trace
+
+
+def write_shard(folder: Path, traces: list[Trace], schema: str = "traces/1") -> dsl.Dataset:
+    with write_artifact(folder, schema) as writer:
+        writer.counts["traces"] = write_records(writer.folder / "traces.jsonl", traces)
+    return dsl.Dataset(uri=str(folder))
+
+
+def label(shards: list[dsl.Dataset], folder: Path, settings: str = "", store: str = "") -> dsl.Metrics:
+    metrics = dsl.Metrics(uri=str(folder / "metrics"))
+    report = dsl.HTML(uri=str(folder / "report.html"))
+    run(shards, settings, store, dsl.Dataset(uri=str(folder / "labeled")), metrics, report)
+    return metrics
+
+
+def test_every_trace_comes_out_labeled_and_counted(tmp_path: Path) -> None:
+    first = [
+        make_trace("a", 0, errors=(None,)),
+        make_trace("a", 1, errors=(ToolError.PARSE_FAILURE, None)),
+        make_trace("b", 0, correct=False, errors=(ToolError.TOOL_INSTABILITY,), kind="places"),
+    ]
+    second = [
+        make_trace("c", 0, text="same"),
+        make_trace("c", 1, text="same"),
+        make_trace("d", 0, finish="length"),
+    ]
+    shards = [write_shard(tmp_path / "0", first), write_shard(tmp_path / "1", second)]
+    metrics = label(shards, tmp_path)
+
+    labeled = open_artifact(tmp_path / "labeled", "labeled_traces/1")
+    traces = list(read_records(labeled.path("traces.jsonl"), LabeledTrace))
+    assert [trace.id for trace in traces] == [trace.id for trace in first + second]
+    for given, found in zip(first + second, traces, strict=True):
+        assert Trace.model_validate(found.model_dump(exclude={"labels"})) == given
+    assert [[found.trained for found in trace.labels] for trace in traces] == [
+        [True, True], [False, True, True], [False, False], [True], [False], [False]
+    ]  # fmt: skip
+    assert set(labeled.manifest.lineage) == {"traces_0", "traces_1"}
+
+    report = json.loads(labeled.path("report.json").read_text())
+    assert report["traces"] == 6
+    assert report["trained_traces"] + sum(report["trace_reasons"].values()) == report["traces"]
+    assert report["trained_turns"] + sum(report["turn_reasons"].values()) == report["turns"]
+    assert report["duplicates"] == 1
+    assert report["trace_reasons"] == {selection.WRONG: 1, selection.DUPLICATE: 1, selection.CUT_OFF: 1}
+    assert report["errors"]["parse_failure"] == report["errors"]["tool_instability"] == 1
+    assert set(report["errors"]) == {error.value for error in ToolError}
+    assert report["errors_by_tool"] == {
+        "(unreadable)": {"parse_failure": 1},
+        "calculator": {"ok": 2, "tool_instability": 1},
+    }
+    assert report["kinds"]["places"] == {"traces": 1, "correct": 0, "trained": 0, "trained_with_calls": 0}
+    assert metrics.metadata["trained_traces"] == 3
+    assert metrics.metadata["error_parse_failure"] == 1
+
+
+def test_the_payload_goes_to_the_store(tmp_path: Path) -> None:
+    shard = write_shard(tmp_path / "0", [make_trace()])
+    label([shard], tmp_path, store=str(tmp_path / "store"))
+    assert not (tmp_path / "labeled" / "traces.jsonl").exists()
+    assert open_artifact(tmp_path / "labeled", "labeled_traces/1").manifest.payload
+
+
+def test_names_from_a_model_are_escaped_in_the_report(tmp_path: Path) -> None:
+    label([write_shard(tmp_path / "0", [make_trace(kind="<script>alert(1)</script>")])], tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_the_wrong_artifact_is_named_with_the_right_one(tmp_path: Path) -> None:
+    shard = write_shard(tmp_path / "0", [make_trace()], schema="evaluation/1")
+    with pytest.raises(InputError, match=r"traces/1.*evaluation/1"):
+        label([shard], tmp_path)
+    assert not (tmp_path / "labeled").exists()
+
+
+def test_a_trace_that_comes_twice_is_refused(tmp_path: Path) -> None:
+    shards = [write_shard(tmp_path / name, [make_trace("a", 3)]) for name in ("0", "1")]
+    with pytest.raises(InputError, match="'a#3'"):
+        label(shards, tmp_path)
+    assert not (tmp_path / "labeled").exists()
+
+
+def test_a_bad_line_is_named(tmp_path: Path) -> None:
+    with write_artifact(tmp_path / "0", "traces/1") as writer:
+        good = make_trace().model_dump_json()
+        (writer.folder / "traces.jsonl").write_text(f"{good}\n{{}}\n")
+    with pytest.raises(InputError, match=r"traces\.jsonl:2: id"):
+        label([dsl.Dataset(uri=str(tmp_path / "0"))], tmp_path)
+    assert not (tmp_path / "labeled").exists()
+
+
+def test_unknown_setting_offers_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="prefer_fewest_calls"):
+        label([], tmp_path, settings='{"prefer_fewer_calls": true}')
+
+
+def test_from_a_shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shard = write_shard(tmp_path / "0", [make_trace()])
+    assert main([shard.uri, "--output", str(tmp_path / "out")]) == 0
+    assert "trained_traces\t1" in capsys.readouterr().out
+    assert (tmp_path / "out" / "labeled" / "report.json").is_file()
+    assert main([str(tmp_path), "--output", str(tmp_path / "other")]) == 2
+    assert str(tmp_path) in capsys.readouterr().err

@@ -1,0 +1,99 @@
+"""`key=value` words: what a run is given, and one clear line for what it is not."""
+
+import json
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from components.contracts.errors import InputError
+from pipelines.arguments import parse_arguments, settings_class
+from pipelines.cli import app
+from pipelines.self_training import STAGES
+
+
+def settings_of(stage: str, *words: str) -> dict[str, Any]:
+    text = parse_arguments("self_training", words).parameters[f"{stage}_settings"]
+    assert isinstance(text, str)
+    settings = json.loads(text)
+    assert text == json.dumps(settings, sort_keys=True, separators=(",", ":"))
+    assert isinstance(settings, dict)
+    return settings
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("preset", ["", "self-training", "demo"])
+def test_settings_that_are_sent_are_what_the_stage_reads(stage: str, preset: str) -> None:
+    cls = settings_class(stage)
+    words = [f"preset={preset}"] if preset else []
+    text = str(parse_arguments("self_training", words).parameters[f"{stage}_settings"])
+    assert cls.parse(text) == cls.parse(json.dumps({"preset": preset}) if preset in cls.presets else "")
+
+
+def test_overrides_start_at_the_preset() -> None:
+    demo = settings_of("sft", "preset=demo")
+    changed = settings_of("sft", "preset=demo", "sft.epochs=7", "sft.scheduler=cosine")
+    assert changed == {**demo, "epochs": 7, "scheduler": "cosine"}
+
+
+def test_nested_overrides_keep_what_the_preset_says_beside_them() -> None:
+    changed = settings_of("evaluation", "preset=demo", "evaluation.engine.url=http://h:1/v1")
+    preset = settings_of("evaluation", "preset=demo")
+    assert changed["engine"] == {**preset["engine"], "url": "http://h:1/v1"}
+
+
+def test_whole_settings_replace_the_preset() -> None:
+    plain = settings_of("sft")
+    assert settings_of("sft", "preset=demo", 'sft_settings={"epochs":2}') == {**plain, "epochs": 2}
+    assert settings_of("sft", 'sft_settings={"epochs":2}', "sft.seed=5") == {**plain, "epochs": 2, "seed": 5}
+
+
+def test_values_keep_equal_signs_and_text() -> None:
+    given = parse_arguments("self_training", ["questions=a=b.jsonl", "corpus=c.jsonl", "sft_accelerators=2"])
+    assert given.parameters["questions"] == "a=b.jsonl"
+    assert given.parameters["sft_accelerators"] == "2"
+    assert given.corpus == "c.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["questions"], "'questions': expected key=value"),
+        (["=x"], "'=x': expected key=value"),
+        (["questons=x"], "unknown parameter 'questons' (did you mean 'questions'?)"),
+        (["sft_setings={}"], "unknown parameter 'sft_setings' (did you mean 'sft_settings'?)"),
+        (["stf.epochs=2"], "unknown parameter 'stf.epochs'"),
+        (["sft.epoch=2"], "sft_settings: unknown key 'epoch' (did you mean 'epochs'?)"),
+        (["sft.epochs=many"], "sft_settings: epochs:"),
+        (["sft.epochs=0"], "sft_settings: epochs:"),
+        (["sft.epochs.x=0"], "sft_settings: epochs:"),
+        (["preset=demo", "sft.dtype.x=0"], "sft.dtype.x: sft.dtype has no keys of its own"),
+        (["sft_settings={"], "sft_settings: not JSON at column 2"),
+        (["sft_settings=[]"], "sft_settings: expected a JSON object, got list"),
+        (["preset=dem"], "preset: unknown preset 'dem' (did you mean 'demo'?)"),
+        (["questions=a", "questions=b"], "questions: given twice"),
+        (["tolerations={}"], "tolerations: expected a JSON list"),
+        (["node_selector=gpu"], "node_selector: expected a JSON object"),
+    ],
+)
+def test_bad_words_get_one_line(words: list[str], said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_arguments("self_training", words)
+    message = str(caught.value)
+    assert message.startswith(said)
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["preset=demo", "questions=nowhere.jsonl"], "nowhere.jsonl: no such file or folder"),
+        (["questions="], "questions: missing"),
+        (["questions=s3://bucket/q.jsonl"], "needs artifact_store="),
+    ],
+)
+def test_bad_places_are_refused_before_anything_starts(words: list[str], said: str, tmp_path: Any) -> None:
+    result = CliRunner().invoke(app, ["run", "self_training", "--runs", str(tmp_path / "runs"), *words])
+    assert isinstance(result.exception, InputError)
+    assert said in str(result.exception)
+    assert not (tmp_path / "runs").exists()
