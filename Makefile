@@ -8,7 +8,7 @@ CODE := components pipelines tools_service
 RUN ?= self_training preset=demo
 WORKERS ?= 2
 
-.PHONY: run test lint types compile lock clean
+.PHONY: run test lint types compile compile-check lock clean
 
 run: $(READY)
 	$(BIN)/whetstone run $(RUN)
@@ -21,7 +21,6 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache --no-logo
 
-.PHONY: compile-check
 types: $(READY)
 	$(BIN)/mypy $(CODE)
 
@@ -33,9 +32,8 @@ compile: $(READY)
 
 # torch first, by version; all else by hash; then this checkout, editable, built with the locked setuptools.
 $(READY): requirements.lock requirements-torch.txt pyproject.toml
-	rm -rf $(VENV)
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; set PYTHON=")'
-	$(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-torch.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .

@@ -28,6 +28,8 @@ from pipelines.processes import StopRequest, running, stop_on_signals
 from pipelines.services import BUCKET, object_store, tools_service
 from pipelines.terminal import StageDisplay, stage_of
 
+DEMO_PRESET = "demo"
+DEMO = "demo://"  # the demo's questions, and as a corpus its passages
 DEMO_MODEL = "demo://smollm2-135m-instruct"
 CHILDREN = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -111,6 +113,8 @@ def run_locally(pipeline: str, arguments: Arguments, runs: Path, console: Consol
                 parameters["artifact_store"] = f"s3://{BUCKET}/artifacts"
                 parameters.setdefault("checkpoint_root", f"s3://{BUCKET}/checkpoints")
             if not parameters.get("tools_url"):
+                if corpus == DEMO:
+                    corpus = _write_demo_corpus(folder, environment, stop)
                 service = stack.enter_context(tools_service(folder.path, corpus, environment, stop))
                 parameters["tools_url"] = service.pop("url")
                 environment |= service
@@ -122,6 +126,8 @@ def run_locally(pipeline: str, arguments: Arguments, runs: Path, console: Consol
 def _local_parameters(arguments: Arguments) -> tuple[dict[str, JsonValue], str]:
     """The run's parameters with local paths made absolute and looked at, and the corpus likewise."""
     parameters = {"base_model": DEMO_MODEL, **arguments.parameters}
+    if arguments.preset == DEMO_PRESET:
+        parameters.setdefault("questions", DEMO)
     if not parameters.get("questions"):
         raise InputError("questions: missing; expected questions=FILE or an s3:// URI")
     for key in ("artifact_store", "checkpoint_root", "publish_to", "base_model"):
@@ -130,6 +136,8 @@ def _local_parameters(arguments: Arguments) -> tuple[dict[str, JsonValue], str]:
     sources = [_absolute(part.strip()) for part in str(parameters["questions"]).split(",")]
     parameters["questions"] = ",".join(sources)
     corpus = _absolute(arguments.corpus) if arguments.corpus else ""
+    if DEMO in sources and not parameters.get("tools_url"):
+        corpus = corpus or DEMO
     _must_exist("questions", *sources)
     _must_exist("corpus", corpus)
     if corpus and parameters.get("tools_url"):
@@ -140,6 +148,18 @@ def _local_parameters(arguments: Arguments) -> tuple[dict[str, JsonValue], str]:
                 f"{key}: an s3:// URI needs artifact_store= in the same store; the local one starts empty"
             )
     return parameters, corpus
+
+
+def _write_demo_corpus(folder: RunFolder, environment: dict[str, str], stop: StopRequest) -> str:
+    """Let ingest write the passages that the demo's questions are about; gives the file."""
+    path = folder.path / "corpus.jsonl"
+    command = [sys.executable, "-m", "components.ingest.demo_corpus", str(path)]
+    with running(command, environment=environment, log=folder.log) as process:
+        while process.poll() is None:
+            stop.sleep(0.1)
+    if process.returncode != 0:
+        raise InputError(f"corpus: the demo's passages could not be written (log: {folder.log})")
+    return str(path)
 
 
 def _absolute(value: str) -> str:

@@ -93,7 +93,7 @@ def family_tokenizer(family: str) -> Any:
         tokenizer = _with_byte_fallback(tokenizer)
     tokenizer.add_tokens([AddedToken(text, special=False, normalized=False) for text in SOFT.get(family, [])])
     bos, eos, pad = ENDS[family]
-    wrapped = PreTrainedTokenizerFast(
+    wrapped = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer, bos_token=bos, eos_token=eos, pad_token=pad, unk_token=None
     )
     wrapped.chat_template = TEMPLATES[family]

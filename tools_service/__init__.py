@@ -1,1 +1,1 @@
-"""The tools, as a standalone service: one registry of typed functions, shown as REST, OpenAI schema and MCP."""
+"""The tools as a standalone service: one registry of typed functions, shown as REST, schemas and MCP."""

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from components.contracts.errors import InputError
-from tools_service.app import ServiceState, make_app
+from tools_service.app import make_app
+from tools_service.observer import ServiceState
 from tools_service.offered import make_registry
 from tools_service.server import serve
 from tools_service.settings import ToolsSettings

@@ -1,11 +1,8 @@
 """The FastAPI application: the registry over HTTP."""
 
 import json
-import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from time import perf_counter
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Path, Request, Response
@@ -15,7 +12,6 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic_core import from_json, to_json
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from components.contracts.tool_errors import ToolError
 from tools_service.execution import Call, Executor
@@ -23,10 +19,9 @@ from tools_service.faults import FaultInjector, FaultPlan
 from tools_service.limits import BearerAuth, BodyLimit, RateLimit
 from tools_service.mcp_endpoint import make_mcp_app, make_session_manager
 from tools_service.metrics import Metrics
+from tools_service.observer import Observer, ServiceState
 from tools_service.registry import Registry
 from tools_service.settings import ToolsSettings
-
-log = logging.getLogger("tools_service.access")
 
 
 class _Body(BaseModel):
@@ -78,13 +73,6 @@ class Health(_Body):
     """State of the service."""
 
     status: str
-
-
-@dataclass
-class ServiceState:
-    """What the server tells the application while it runs."""
-
-    draining: bool = False
 
 
 class _JsonRequest(Request):
@@ -146,7 +134,7 @@ def make_app(settings: ToolsSettings, registry: Registry, state: ServiceState | 
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     if token := settings.token.get_secret_value():
         app.add_middleware(BearerAuth, token=token)
-    app.add_middleware(_Observer, metrics=metrics, state=state)
+    app.add_middleware(Observer, metrics=metrics, state=state)
     return app
 
 
@@ -202,48 +190,6 @@ def _add_operation_routes(
         async def show_truth() -> Response:
             """What really happened to each call (only while faults are injected)."""
             return _json(to_json({"rows": list(faults.rows)}))
-
-
-class _Observer:
-    """Counts, times and logs each request; tells clients to leave while the service is shutting down."""
-
-    def __init__(self, app: ASGIApp, metrics: Metrics, state: ServiceState) -> None:
-        self.app = app
-        self.metrics = metrics
-        self.state = state
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        start = perf_counter()
-        status = 0
-
-        async def send_observed(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                if self.state.draining:
-                    message["headers"] = [*message["headers"], (b"connection", b"close")]
-            await send(message)
-
-        with self.metrics.in_progress.track_inprogress():
-            try:
-                await self.app(scope, receive, send_observed)
-            finally:
-                seconds = perf_counter() - start
-                route = getattr(scope.get("route"), "path", "other")
-                self.metrics.count_request(route, status, seconds)
-                log.info(
-                    "request",
-                    extra={
-                        "method": scope["method"],
-                        "path": scope["path"][:200],
-                        "status": status,
-                        "seconds": round(seconds, 6),
-                    },
-                )
 
 
 async def _explain_validation(_request: Request, error: Exception) -> Response:

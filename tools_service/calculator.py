@@ -26,7 +26,8 @@ def calculator(expression: str) -> str:
     """Evaluates arithmetic exactly and gives the result as a number.
 
     Args:
-        expression: arithmetic with + - * / // % ** ( ) and abs, ceil, factorial, floor, gcd, lcm, max, min, round, sqrt; for example (12.5 + 3) * 4
+        expression: arithmetic with + - * / // % ** ( ) and abs, ceil, factorial, floor, gcd, lcm, max,
+            min, round, sqrt; for example (12.5 + 3) * 4
 
     Returns:
         An integer, or a decimal rounded to 10 places unless it ends within 15.

@@ -84,7 +84,7 @@ def build_dense_index(passages: Iterable[Passage], folder: Path, encoder: str) -
 
 
 def load_encoder(uri: str) -> Encoder:
-    """A sentence-transformers model: a folder, hf://name or s3://prefix; safetensors only, no code from the repository.
+    """A sentence-transformers model: a folder, hf://name or s3://prefix; safetensors only, none of its code.
 
     Raises:
         InputError: no model was named, the library is absent, or the model can't be loaded.

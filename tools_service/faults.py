@@ -1,4 +1,4 @@
-"""Seeded fault injection: each error a tool's side can produce, in a foreign service's words, with the truth kept.
+"""Seeded fault injection: each error of a tool's side, in a foreign service's words, with the truth kept.
 
 It makes ground truth for whatever reads tool replies (the error labeller above all). What befalls a
 call depends on the seed, the call and how often that same call came before: never on the order in
@@ -156,7 +156,7 @@ FAULT_WORDS: dict[ToolError, tuple[str, ...]] = {
         "Request failed: nothing was found for this input",
     ),
     ToolError.TOOL_INSTABILITY: (
-        "HTTPSConnectionPool(host='{tool}', port=443): Max retries exceeded with url: /v1 (connection refused)",
+        "HTTPSConnectionPool(host='{tool}', port=443): Max retries exceeded with url: /v1",
         "503 Service Unavailable",
         '{{"error": "rate limit exceeded, please retry later", "status": 429}}',
         "502 Bad Gateway: upstream of {tool} closed the connection",

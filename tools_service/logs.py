@@ -1,9 +1,10 @@
 """Logs as JSON lines on standard error, one line a request; never a token, a body or an argument."""
 
-import json
 import logging
 import sys
 from datetime import UTC, datetime
+
+from pydantic_core import to_json
 
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {
     "message",
@@ -24,10 +25,11 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        line.update((name, value) for name, value in record.__dict__.items() if name not in _STANDARD)
+        given = record.__dict__
+        line.update({name: given[name] for name in given.keys() - _STANDARD})
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return to_json(line, fallback=str).decode()
 
 
 def configure_logging(level: str = "INFO") -> None:

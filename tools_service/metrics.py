@@ -1,5 +1,7 @@
 """Prometheus metrics of one service, in a registry of their own."""
 
+from functools import lru_cache
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -26,14 +28,17 @@ class Metrics:
         self._call_seconds = Counter(
             "whetstone_tools_call_seconds", "Time spent in tools", ["tool"], registry=self.registry
         )
+        # finding a child by its labels takes longer than counting
+        self._request = lru_cache(256)(lambda route, status: self._requests.labels(route, str(status)))
+        self._second = lru_cache(64)(self._seconds.labels)
         self.in_progress = Gauge(
             "whetstone_tools_requests_in_progress", "Requests being answered", registry=self.registry
         )
 
     def count_request(self, route: str, status: int, seconds: float) -> None:
         """One answered request; `route` is the route's template, so that there are few of them."""
-        self._requests.labels(route, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        self._request(route, status).inc()
+        self._second(route).observe(seconds)
 
     def count_calls(self, tool: str, outcome: str, calls: int, seconds: float) -> None:
         """`calls` calls of one tool with one outcome ("ok" or a ToolError), `seconds` together."""

@@ -98,7 +98,8 @@ def _client() -> Any:
         from botocore.config import Config
     except ImportError as error:
         raise InputError("s3:// needs the package boto3, which is not installed") from error
-    return boto3.client("s3", config=Config(retries={"mode": "adaptive", "max_attempts": 8}))
+    session = boto3.session.Session()  # the default session would remember the first credentials it met
+    return session.client("s3", config=Config(retries={"mode": "adaptive", "max_attempts": 8}))
 
 
 @contextmanager

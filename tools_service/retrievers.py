@@ -107,7 +107,7 @@ def _put_in_place(built: Path, folder: Path, schema: str) -> None:
         built.rename(folder)
     except OSError:
         try:
-            open_artifact(folder, schema, verify=False)
+            open_artifact(folder, schema)
         except InputError:
             with tempfile.TemporaryDirectory(dir=folder.parent) as aside:
                 folder.rename(Path(aside) / "damaged")

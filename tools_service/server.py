@@ -1,6 +1,7 @@
 """uvicorn with deadlines for slow senders and readers, and a shutdown that loses no accepted request."""
 
 import asyncio
+import gc
 import socket
 import time
 from types import FrameType
@@ -10,9 +11,9 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from tools_service.app import ServiceState
 from tools_service.listener import bind, empty_queues
 from tools_service.logs import configure_logging
+from tools_service.observer import ServiceState
 from tools_service.settings import ToolsSettings
 
 FRESH_SECONDS = 0.5  # an idle connection may still deliver a request that was under way
@@ -27,6 +28,9 @@ def serve(app: FastAPI, settings: ToolsSettings, state: ServiceState) -> None:
     listener = bind(settings.host, settings.port)
     shown = f"[{settings.host}]" if ":" in settings.host else settings.host
     configure_logging()
+    gc.collect()
+    gc.freeze()  # what is there now stays: no collection need look at it again
+    gc.set_threshold(50_000, 20, 100)
     print(f"tools service: http://{shown}:{listener.getsockname()[1]}", flush=True)
     config = uvicorn.Config(
         app,
@@ -45,7 +49,7 @@ def serve(app: FastAPI, settings: ToolsSettings, state: ServiceState) -> None:
 
 
 class _DrainingServer(uvicorn.Server):
-    """On the first signal readiness drops; the listener closes `drain_seconds` later; a second signal ends it."""
+    """The first signal drops readiness; `drain_seconds` later the listener closes. A second ends it all."""
 
     def __init__(self, config: uvicorn.Config, state: ServiceState, drain_seconds: float) -> None:
         super().__init__(config)

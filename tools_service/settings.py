@@ -4,12 +4,13 @@ import ipaddress
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from components.contracts.errors import InputError
 
 PREFIX = "WHETSTONE_TOOLS_"
+DEFAULT_PORT = 8080
 SHORTEST_TOKEN = 16
 KNOWN_TOKENS = frozenset({"changeme", "change-me", "default", "development", "password", "secret", "token"})
 
@@ -21,7 +22,7 @@ class ToolsSettings(BaseSettings):
 
     environment: Literal["development", "production"] = "development"
     host: str = "127.0.0.1"
-    port: int = Field(8080, ge=0, le=65535)
+    port: int = Field(DEFAULT_PORT, ge=0, le=65535)
     token: SecretStr = SecretStr("")  # bearer token; required unless it is development on loopback
 
     corpus: Path | None = None  # .jsonl or .jsonl.gz for wikipedia_search
@@ -57,11 +58,19 @@ class ToolsSettings(BaseSettings):
         """
         try:
             return cls(**{name: value for name, value in given.items() if value is not None})
+        except SettingsError as error:  # a list in the environment that is not JSON
+            raise InputError(f"{PREFIX}*: {error}; expected JSON") from None
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"])
             name = f"{PREFIX}{where.upper()}: " if where else ""
             raise InputError(name + str(first["msg"]).removeprefix("Value error, ")) from None
+
+    @field_validator("port", mode="before")
+    @classmethod
+    def _is_no_service_link(cls, value: object) -> object:
+        """Kubernetes sets WHETSTONE_TOOLS_PORT=tcp://... itself where a Service is named whetstone-tools."""
+        return DEFAULT_PORT if isinstance(value, str) and value.startswith("tcp://") else value
 
     @model_validator(mode="after")
     def _is_guarded(self) -> Self:
@@ -79,7 +88,7 @@ class ToolsSettings(BaseSettings):
             token.lower() in KNOWN_TOKENS or len(token) < SHORTEST_TOKEN
         ):
             raise ValueError(
-                f"{PREFIX}TOKEN: too short or a well-known default; expected {SHORTEST_TOKEN}+ random characters"
+                f"{PREFIX}TOKEN: too short or well-known; expected {SHORTEST_TOKEN}+ random characters"
             )
         return self
 

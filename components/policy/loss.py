@@ -5,9 +5,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
-CHUNK = 512  # positions whose fp32 logits exist at once
+CHUNK = 1 << 23  # logits whose float32 copies exist at once
 
 
 def supervised_cross_entropy(
@@ -47,15 +46,41 @@ def supervised_cross_entropy(
 def weighted_nll(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
     """sum of weights * -log softmax(logits)[labels], a scalar in float32.
 
-    logits: (positions, vocabulary) of any float type; labels, weights: (positions,). The float32 copies
-    are made a chunk at a time and made again for the gradient.
+    logits: (positions, vocabulary) of any float type; labels, weights: (positions,). Differentiable once,
+    in logits.
     """
-    total = torch.zeros((), dtype=torch.float32, device=logits.device)
-    for start in range(0, logits.shape[0], CHUNK):
-        part = slice(start, start + CHUNK)
-        total = total + checkpoint(_chunk_nll, logits[part], labels[part], weights[part], use_reentrant=False)
+    total: Tensor = _WeightedNll.apply(logits, labels, weights)  # type: ignore[no-untyped-call]
     return total
 
 
-def _chunk_nll(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    return (F.cross_entropy(logits.float(), labels, reduction="none") * weights).sum()
+class _WeightedNll(torch.autograd.Function):
+    """The gradient is made along with the loss, a chunk at a time.
+
+    Autograd would keep float32 logits, log-probabilities and their gradient side by side.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+        gradient = torch.empty_like(logits) if ctx.needs_input_grad[0] else None
+        total = torch.zeros((), dtype=torch.float32, device=logits.device)
+        size = max(1, CHUNK // logits.shape[-1])
+        for start in range(0, logits.shape[0], size):
+            part = slice(start, start + size)
+            label, weight = labels[part, None], weights[part, None]
+            logprobs = logits[part].float().log_softmax(-1)
+            total -= (logprobs.gather(-1, label) * weight).sum()
+            if gradient is not None:
+                # d(-log p_label)/d(logits) = p - one_hot(label)
+                slope = logprobs.exp_()
+                slope.scatter_add_(-1, label, torch.full_like(weight, -1.0))
+                gradient[part] = slope.mul_(weight)
+        ctx.gradient = gradient
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor | None, None, None]:
+        gradient = ctx.gradient
+        if gradient is None:
+            raise RuntimeError("weighted_nll: backward can run only once")
+        ctx.gradient = None
+        return gradient.mul_(outputs[0]), None, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from components.policy.finish import finish_turn
 from components.policy.load import load_tokenizer
 from components.policy.settings import EngineSettings
 
-MAX_LORA_RANK = 256
+LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # those vLLM has room for
 
 
 class VllmEngine:
@@ -59,7 +60,7 @@ class VllmEngine:
             trust_remote_code=False,
             enable_prefix_caching=True,
             enable_lora=adapter is not None,
-            max_lora_rank=MAX_LORA_RANK,
+            max_lora_rank=_room_for_rank(adapter),
             quantization="bitsandbytes" if settings.model.quantization == "nf4" else None,
         )
         lora = LoRARequest("adapter", 1, str(adapter)) if adapter is not None else None
@@ -105,3 +106,14 @@ class VllmEngine:
         ]
         reason: FinishReason = "length" if output.finish_reason == "length" else "stop"
         return finish_turn(self._chat, self._format, given, ids, logprobs, reason)
+
+
+def _room_for_rank(adapter: Path | None) -> int:
+    """The smallest rank vLLM can reserve that holds the adapter's."""
+    if adapter is None:
+        return LORA_RANKS[0]
+    config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
+    rank = max([int(config.get("r", 8)), *map(int, config.get("rank_pattern", {}).values())])
+    if rank > LORA_RANKS[-1]:
+        raise InputError(f"adapter: {adapter}: rank {rank} is more than vLLM serves ({LORA_RANKS[-1]})")
+    return next(room for room in LORA_RANKS if room >= rank)

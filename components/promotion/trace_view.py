@@ -80,7 +80,7 @@ def prefilled_characters(trace: Trace, turn: AssistantTurn) -> int:
     content = trace.messages[turn.message].content
     try:
         call_format = get_call_format(trace.call_format)
-        beginnings = [call_format.prefill(tool_name(tool)) for tool in parse_tools(trace.tools)]
+        beginnings = [call_format.prefill(tool) for tool in parse_tools(trace.tools)]
     except InputError:
         return -1
     fitting = (len(beginning) for beginning in beginnings if beginning and content.startswith(beginning))

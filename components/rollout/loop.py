@@ -9,7 +9,7 @@ from itertools import islice
 
 from components.contracts.records import Question, ToolCall, ToolReply, Trace
 from components.contracts.tool_calls import get_call_format
-from components.contracts.tool_schemas import ToolSchema, tool_name
+from components.contracts.tool_schemas import ToolSchema, find_tool, tool_name
 from components.policy.engine import Engine, Sampling
 from components.rollout.dialogue import Dialogue
 from components.rollout.prefill import choose_prefill, sample_seed
@@ -74,6 +74,7 @@ def _begin(
     prefilled = choose_prefill(
         settings.prefill, [tool_name(tool) for tool in tools], sample=sample, seed=seed
     )
+    beginning = find_tool(tools, prefilled) if prefilled else None
     messages = build_messages(question, tools, settings.variant, engine.call_format, engine.native_tools)
     return Dialogue(
         question=question,
@@ -81,7 +82,7 @@ def _begin(
         tools=tools,
         template_tools=template_tools(tools, engine.call_format, engine.native_tools),
         messages=list(messages),
-        prefill=get_call_format(engine.call_format).prefill(prefilled) if prefilled else "",
+        prefill=get_call_format(engine.call_format).prefill(beginning) if beginning else "",
     )
 
 

@@ -21,9 +21,12 @@ class TraceGenerationSettings(RolloutSettings, StageSettings):
         "self-training": {},
         "demo": {
             "variant": "single_step",
-            "num_samples": 4,
-            "max_new_tokens": 48,
+            "num_samples": 9,
+            "temperature": 0.7,
+            "max_new_tokens": 32,
             "prefill": "action",
+            "concurrent": 256,
+            "engine": {"call_format": "paper", "batch_size": 64},
         },
     }
 

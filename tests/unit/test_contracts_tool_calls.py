@@ -99,12 +99,22 @@ def test_rendered_calls_come_back_with_exact_spans(name: str, calls: list[ToolCa
                 assert json.loads(text[start:end]) == parsed.call.arguments[key]
 
 
-@pytest.mark.parametrize("name", CALL_FORMATS)
+@pytest.mark.parametrize("name", [name for name in CALL_FORMATS if name != "paper"])
 @settings(max_examples=100, deadline=None)
 @given(call=CALLS)
 def test_a_rendered_call_begins_with_the_prefill(name: str, call: ToolCall) -> None:
     form = get_call_format(name)
-    assert form.render([call], tools=tools_of([call])).startswith(form.prefill(call.name))
+    (tool,) = tools_of([call])
+    assert form.render([call], tools=[tool]).startswith(form.prefill(tool))
+
+
+def test_the_prefill_of_the_paper_format_names_the_parameter() -> None:
+    (tool,) = tools_of([ToolCall(name="calculator", arguments={"expression": ""})])
+    tool["function"]["parameters"]["required"] = ["expression"]
+    beginning = get_call_format("paper").prefill(tool)
+    assert beginning == "Action: calculator[expression ="
+    (parsed,) = get_call_format("paper").parse(f"{beginning} 6 * 7]", [tool]).calls
+    assert parsed.call.arguments == {"expression": "6 * 7"}
 
 
 @pytest.mark.parametrize("name", CALL_FORMATS)

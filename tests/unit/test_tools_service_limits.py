@@ -107,6 +107,12 @@ def test_the_defaults_close_within_10_seconds() -> None:
     assert settings.faults == ""
 
 
+def test_the_port_that_kubernetes_announces_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHETSTONE_TOOLS_PORT", "tcp://10.0.0.1:80")
+    assert ToolsSettings.read().port == 8080
+    assert ToolsSettings.read(port=0).port == 0
+
+
 def test_a_client_that_does_not_read_is_closed(tmp_path: Path) -> None:
     environment = {"WHETSTONE_TOOLS_RECEIVE_SECONDS": "1", "WHETSTONE_TOOLS_MAX_BATCH": "20000"}
     with tools_service(tmp_path, environment=environment) as service, connect(service) as connection:
@@ -184,6 +190,7 @@ PRODUCTION = {"ENVIRONMENT": "production"}
         ([], {**PRODUCTION, "TOKEN": "changeme"}, "well-known"),
         ([], {**PRODUCTION, "TOKEN": "short"}, "too short"),
         (["--host", "0.0.0.0"], {}, "WHETSTONE_TOOLS_TOKEN: on 0.0.0.0, which is not loopback, "),
+        ([], {"TOOLS": "not json"}, "expected JSON"),
         (["--tool", "nowhere:nothing"], {}, "expected package.module:function"),
         (["--faults", '{"rates": {"boredom": 1}}'], {}, "faults: rates"),
         (["--faults", '{"rates": {"timeout": 0.7, "parse_failure": 0.7}}'], {}, "sum to at most 1"),

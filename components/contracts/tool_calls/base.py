@@ -100,7 +100,7 @@ class CallFormat(Protocol):
         """True once `text`, the turn so far, holds one complete action: generation can stop."""
         ...
 
-    def prefill(self, tool_name: str) -> str:
+    def prefill(self, tool: ToolSchema) -> str:
         """The beginning of a turn that calls this tool, up to where its arguments start."""
         ...
 

@@ -24,7 +24,7 @@ from components.contracts.tool_calls.base import (
 from components.contracts.tool_calls.json_calls import read_json_call, render_json_call
 from components.contracts.tool_calls.literals import skip_space
 from components.contracts.tool_calls.wording import describe_json
-from components.contracts.tool_schemas import ToolSchema
+from components.contracts.tool_schemas import ToolSchema, tool_name
 
 OPEN = "<tool_call>"
 CLOSE = "</tool_call>"
@@ -86,9 +86,9 @@ class HermesFormat:
         """Always False: the model's stop token ends a turn."""
         return False
 
-    def prefill(self, tool_name: str) -> str:
+    def prefill(self, tool: ToolSchema) -> str:
         """The block up to the brace that opens the arguments."""
-        return f'{OPEN}\n{{"name": {json.dumps(tool_name, ensure_ascii=False)}, "arguments": {{'
+        return f'{OPEN}\n{{"name": {json.dumps(tool_name(tool), ensure_ascii=False)}, "arguments": {{'
 
 
 def _found(text: str, mark: str, start: int) -> int:

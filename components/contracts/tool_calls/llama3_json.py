@@ -23,7 +23,7 @@ from components.contracts.tool_calls.base import (
 from components.contracts.tool_calls.json_calls import read_json_call, read_members, render_json_call
 from components.contracts.tool_calls.literals import skip_space
 from components.contracts.tool_calls.wording import describe_json
-from components.contracts.tool_schemas import ToolSchema
+from components.contracts.tool_schemas import ToolSchema, tool_name
 
 PYTHON_TAG = "<|python_tag|>"
 FORM = 'only {"name": tool, "parameters": {parameter: value}}'
@@ -78,9 +78,9 @@ class Llama3JsonFormat:
         """Always False: the model's stop token ends a turn."""
         return False
 
-    def prefill(self, tool_name: str) -> str:
+    def prefill(self, tool: ToolSchema) -> str:
         """The object up to the brace that opens the parameters."""
-        return f'{{"name": {json.dumps(tool_name, ensure_ascii=False)}, "parameters": {{'
+        return f'{{"name": {json.dumps(tool_name(tool), ensure_ascii=False)}, "parameters": {{'
 
 
 def _begins_call(text: str, position: int) -> bool:

@@ -30,7 +30,7 @@ from components.contracts.tool_calls.base import (
 from components.contracts.tool_calls.literals import skip_space, string_end
 from components.contracts.tool_calls.paper_arguments import read_arguments
 from components.contracts.tool_calls.wording import describe_paper
-from components.contracts.tool_schemas import NAME_LIMIT, ToolSchema
+from components.contracts.tool_schemas import NAME_LIMIT, ToolSchema, primary_parameter, tool_name
 
 LABEL = re.compile(r"^[ \t]*(Thought|Action|Rationale|Answer)[ \t]*:", re.MULTILINE)
 NAME = re.compile(r"[^\[\]{}\"'`,;\n]{1,200}?(?=[ \t]{0,8}\[)")
@@ -38,7 +38,7 @@ MARKS = re.compile(r"[\[\]\"']")
 BEFORE_STRING = frozenset("[({,=:")
 AFTER_STRING = frozenset("])},:=")
 NO_ACTION = frozenset({"", "none", "none.", "n/a", "null", "nothing", "nothing.", "no action", "-"})
-SEPARATORS = re.compile(r"[\s,;]*")
+SEPARATORS = re.compile(r"(?:[:.]+(?=\s|$))?[\s,;]*")  # small models close a call like a sentence
 
 
 @dataclass(frozen=True)
@@ -120,9 +120,13 @@ class PaperFormat:
         opening = text.find("[", label.end(), limit)
         return opening >= 0 and _closing(text, opening, limit, partial=True) is not None
 
-    def prefill(self, tool_name: str) -> str:
-        """`Action: tool[`."""
-        return f"Action: {tool_name}["
+    def prefill(self, tool: ToolSchema) -> str:
+        """`Action: tool[parameter =`: naming the parameter tells a small model what belongs there.
+
+        No space at the end: tokenizers write it as part of the word that follows.
+        """
+        parameter = primary_parameter(tool)
+        return f"Action: {tool_name(tool)}[{parameter} =" if parameter else f"Action: {tool_name(tool)}["
 
     def _render_call(self, call: ToolCall, tools: Sequence[ToolSchema]) -> str:
         if len(call.arguments) == 1:

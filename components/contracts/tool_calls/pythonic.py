@@ -27,7 +27,7 @@ from components.contracts.tool_calls.base import (
 from components.contracts.tool_calls.literals import skip_space
 from components.contracts.tool_calls.pythonic_arguments import read_call
 from components.contracts.tool_calls.wording import describe_pythonic
-from components.contracts.tool_schemas import ToolSchema
+from components.contracts.tool_schemas import ToolSchema, tool_name
 
 NAME = re.compile(r"[^\W\d][^\[\](){}\"'`=,;\n]{0,199}?(?=[ \t]{0,8}\()")
 ARGUMENTS = re.compile(r"\s*\(\s*(?:\)|\*\*|$|[^\W\d][\w.\-]*\s*=(?!=))")
@@ -82,9 +82,9 @@ class PythonicFormat:
         """Always False: the model's stop token ends a turn."""
         return False
 
-    def prefill(self, tool_name: str) -> str:
+    def prefill(self, tool: ToolSchema) -> str:
         """`[name(`."""
-        return f"[{tool_name}("
+        return f"[{tool_name(tool)}("
 
 
 def _name_end(text: str, position: int, tools: Sequence[ToolSchema]) -> int | None:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 from components.contracts.tool_schemas import (
     ToolSchema,
-    primary_parameter,
     required_parameters,
     tool_name,
     tool_parameters,
@@ -16,17 +15,18 @@ from components.contracts.tool_schemas import (
 
 
 def describe_paper(tools: Sequence[ToolSchema], *, multi_step: bool) -> str:
-    """The four fields and one line a tool."""
-    steps = "You can use tools as often as you need." if multi_step else "You can use a tool once."
+    """The fields and one line a tool.
+
+    The brackets of a call are described, not shown: a small model copies whatever stands in them.
+    """
+    steps = "A tool can be used as often as you need." if multi_step else "A tool can be used once."
     return "\n".join(
         [
-            f"Answer the question. {steps} Write these fields:",
-            "Thought: what you need to find out.",
-            "Action: one call, or nothing if you need no tool.",
-            "Rationale: what the reply tells you.",
-            "Answer: the final answer, short. Leave it out until the tool has replied.",
-            "Tools:",
-            *(f"- {_usage(tool)}: {_about(tool)}" for tool in tools),
+            "Answer the question. These tools can help you:",
+            *(f"{tool_name(tool)}{_inputs(tool)}: {_about(tool)}" for tool in tools),
+            "To use a tool, write Action: with the name of the tool and its input in square brackets. "
+            f"{steps} Otherwise write Answer: with a short answer. "
+            "Thought: and Rationale: may come before them.",
         ]
     )
 
@@ -71,12 +71,11 @@ def _turns(multi_step: bool) -> str:
     return f"{again} If you need no tool, or when you know enough, write only the answer."
 
 
-def _usage(tool: ToolSchema) -> str:
-    """`name[parameter]`, or `name[a=..., b=...]` for several required parameters."""
+def _inputs(tool: ToolSchema) -> str:
+    """` (name, name)` of the parameters, required ones first."""
     required = required_parameters(tool)
-    if len(required) > 1:
-        return f"{tool_name(tool)}[{', '.join(f'{name}=...' for name in required)}]"
-    return f"{tool_name(tool)}[{primary_parameter(tool) or ''}]"
+    names = sorted(tool_parameters(tool), key=lambda name: name not in required)
+    return f" ({', '.join(names)})" if names else ""
 
 
 def _about(tool: ToolSchema) -> str:

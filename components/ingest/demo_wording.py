@@ -1,0 +1,170 @@
+"""How the demo's questions are worded: one set of templates for training, another for judging.
+
+Templates, names, things and facts of the two sides have nothing in common.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Relation = Literal["country", "population", "time zone"]
+Compute = Callable[[int, int, int, int], int]
+
+
+@dataclass(frozen=True)
+class Wording:
+    """The templates of one side.
+
+    place: (relation, template with {town}). arithmetic: (template, value): a and b have two digits, c has
+    three or four, d is larger than a * b, and e = a * b. reading: (template, things), the answer stands in the question.
+    facts: (question, answer) that every model knows.
+    """
+
+    names: Sequence[str]
+    place: Sequence[tuple[Relation, str]]
+    arithmetic: Sequence[tuple[str, Compute]]
+    reading: Sequence[tuple[str, Sequence[str]]]
+    facts: Sequence[tuple[str, str]]
+
+
+def _opposites(template: str, pairs: str) -> list[tuple[str, str]]:
+    split = (pair.split("-") for pair in pairs.split())
+    return [(template.format(word=word), opposite) for word, opposite in split]
+
+
+def _capitals(template: str, pairs: str) -> list[tuple[str, str]]:
+    split = (pair.split("-") for pair in pairs.split())
+    return [(template.format(country=country), capital) for country, capital in split]
+
+
+TRAIN = Wording(
+    names=["Anna", "Boris", "Clara", "David", "Elena", "Felix", "Greta", "Henry", "Irene", "Jonas"],
+    place=[
+        ("country", "In which country is the town of {town}?"),
+        ("population", "What is the population of {town}?"),
+        ("time zone", "Which time zone is {town} in?"),
+        ("country", "What country does {town} belong to?"),
+        ("population", "How many people live in {town}?"),
+        ("time zone", "What time zone is used in {town}?"),
+    ],
+    arithmetic=[
+        ("{name} packs {a} boxes with {b} rolls in each. How many rolls is that?", lambda a, b, c, d: a * b),
+        ("{name} has {c} coins and finds {a} more. How many coins are there now?", lambda a, b, c, d: c + a),
+        ("There were {c} tickets and {name} sold {a} of them. How many are left?", lambda a, b, c, d: c - a),
+        (
+            "A hall has {a} rows of {b} seats, and {c} more seats upstairs. How many seats are there?",
+            lambda a, b, c, d: a * b + c,
+        ),
+        ("{name} shares {e} apples equally among {a} baskets. How many are in each?", lambda a, b, c, d: b),
+        ("{name} earns {a} dollars a day. How much is that in {b} days?", lambda a, b, c, d: a * b),
+        ("One truck carries {c} bricks and another {a}. How many bricks is that?", lambda a, b, c, d: c + a),
+        (
+            "{name} had {d} dollars and bought {a} chairs for {b} dollars each. How much is left?",
+            lambda a, b, c, d: d - a * b,
+        ),
+    ],
+    reading=[
+        (
+            "{first} has a {one} coat and {second} has a {other} coat. What colour is {asked}'s coat?",
+            ["red", "blue", "green", "yellow", "black", "white"],
+        ),
+        (
+            "{first} went to the {one} and {second} went to the {other}. Where did {asked} go?",
+            ["market", "library", "beach", "station", "museum", "bakery"],
+        ),
+        (
+            "{first} bought a {one} and {second} bought a {other}. What did {asked} buy?",
+            ["lamp", "clock", "bicycle", "guitar", "kettle", "carpet"],
+        ),
+        (
+            "{first} has a {one} as a pet and {second} has a {other}. Which pet does {asked} have?",
+            ["cat", "dog", "rabbit", "parrot", "hamster", "turtle"],
+        ),
+    ],
+    facts=[
+        *_opposites(
+            "What is the opposite of {word}?",
+            "hot-cold big-small day-night open-closed up-down happy-sad fast-slow wet-dry rich-poor hard-soft",
+        ),
+        *_capitals(
+            "What is the capital of {country}?",
+            "France-Paris Italy-Rome Japan-Tokyo Egypt-Cairo Russia-Moscow Austria-Vienna Portugal-Lisbon",
+        ),
+    ],
+)
+
+HELD_OUT = Wording(
+    names=["Karin", "Liam", "Mona", "Nils", "Olga", "Peter", "Quinn", "Rosa", "Simon", "Tessa"],
+    place=[
+        ("country", "{town} is a town. Name the country it lies in."),
+        ("population", "How large is the population of the town {town}?"),
+        ("time zone", "If you live in {town}, what is your time zone?"),
+        ("country", "Of which country is {town} a part?"),
+        ("population", "What number of inhabitants does {town} have?"),
+        ("time zone", "Tell me the time zone of {town}."),
+    ],
+    arithmetic=[
+        (
+            "Every shelf in a shop holds {b} jars and there are {a} shelves. What is the total number of jars?",
+            lambda a, b, c, d: a * b,
+        ),
+        (
+            "The village had {c} inhabitants, then {a} people moved in. What is the new number of inhabitants?",
+            lambda a, b, c, d: c + a,
+        ),
+        (
+            "{name} must read {c} pages and has finished {a}. How many pages remain to be read?",
+            lambda a, b, c, d: c - a,
+        ),
+        (
+            "{name} prints {a} booklets of {b} sheets plus {c} loose sheets. Count the sheets used altogether.",
+            lambda a, b, c, d: a * b + c,
+        ),
+        (
+            "A rope of {e} metres is cut into {a} pieces of the same length. How long is one piece, in metres?",
+            lambda a, b, c, d: b,
+        ),
+        (
+            "A pump moves {a} litres a minute. What amount does it move in {b} minutes?",
+            lambda a, b, c, d: a * b,
+        ),
+        (
+            "On Monday {c} visitors came and on Tuesday {a}. What was the number of visitors on both days?",
+            lambda a, b, c, d: c + a,
+        ),
+        (
+            "From a tank with {d} litres, {name} fills {a} cans of {b} litres. What volume stays in the tank?",
+            lambda a, b, c, d: d - a * b,
+        ),
+    ],
+    reading=[
+        (
+            "In the drawing of {first} the bird is {one}; in the one of {second} it is {other}. "
+            "Name the colour that {asked} used.",
+            ["orange", "purple", "brown", "grey", "pink", "silver"],
+        ),
+        (
+            "{first} works as a {one}, while {second} works as a {other}. Tell me {asked}'s job.",
+            ["nurse", "teacher", "farmer", "pilot", "cook", "painter"],
+        ),
+        (
+            "For lunch {first} chose {one}. {second} preferred {other}. What was the lunch of {asked}?",
+            ["soup", "rice", "fish", "pasta", "salad", "pizza"],
+        ),
+        (
+            "The sport of {first} is {one}, the sport of {second} is {other}. Say which sport {asked} does.",
+            ["tennis", "football", "swimming", "chess", "rowing", "golf"],
+        ),
+    ],
+    facts=[
+        *_opposites(
+            "Give me a word that means the contrary of '{word}'.",
+            "light-dark young-old full-empty early-late strong-weak long-short left-right sweet-sour love-hate "
+            "win-lose",
+        ),
+        *_capitals(
+            "Which city is the seat of government of {country}?",
+            "Germany-Berlin Spain-Madrid Greece-Athens China-Beijing Sweden-Stockholm Poland-Warsaw Cuba-Havana",
+        ),
+    ],
+)

