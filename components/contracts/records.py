@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from components.contracts.tool_errors import ToolError
 
 PromptVariant = Literal["plain", "cot", "single_step", "multi_step"]
-FinishReason = Literal["stop", "length", "call_complete"]
+FinishReason = Literal["stop", "length", "complete"]  # complete: the call format says the turn is whole
 
 
 class Record(BaseModel):

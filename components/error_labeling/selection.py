@@ -38,7 +38,6 @@ class Candidate:
     correct: bool | None
     calls: int
     passed: int
-    prefilled: bool
     cut_off: bool
     offered_tools: bool
     text: bytes
@@ -56,7 +55,6 @@ def candidate(trace: Trace) -> Candidate:
         correct=trace.outcome.correct,
         calls=len(trace.calls),
         passed=sum(call_error(call) is None for call in trace.calls),
-        prefilled=any(turn.prefilled for turn in trace.turns),
         cut_off=not trace.turns or trace.turns[-1].finish_reason == "length",
         offered_tools=trace.prompt in ("single_step", "multi_step"),
         text=digest.digest(),
@@ -82,7 +80,7 @@ def select(candidates: Iterable[Candidate], settings: ErrorLabelingSettings) -> 
 
 def knows_directly(traces: Sequence[Candidate], min_share: float) -> bool:
     """Whether enough of a question's free answers without a call are right to count as knowledge."""
-    direct = [one for one in traces if not one.calls and not one.prefilled and one.correct is not None]
+    direct = [one for one in traces if not one.calls and one.correct is not None]
     right = sum(one.correct is True for one in direct)
     return right >= min_share * len(direct) and (right > 0 or min_share == 0)
 

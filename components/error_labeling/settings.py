@@ -14,7 +14,7 @@ class ErrorLabelingSettings(StageSettings):
     stage: ClassVar[str] = "error_labeling"
     presets: ClassVar[Mapping[str, Mapping[str, JsonValue]]] = {
         "self-training": {},
-        "demo": {"prefer_fewest_calls": True},
+        "demo": {"prefer_fewest_calls": True, "min_direct_share": 0.5, "max_traces_per_question": 2},
     }
 
     recipe: Literal["tools", "mixture", "no_tool"] = Field(
@@ -41,7 +41,7 @@ class ErrorLabelingSettings(StageSettings):
         le=1.0,
         description=(
             "an answer without a call is trained only if at least this share of the question's answers "
-            "without a call (and without a prefilled action) are right: a lucky guess is not knowledge"
+            "without a call are right: a lucky guess is not knowledge"
         ),
     )
     max_traces_per_question: int | None = Field(default=None, ge=1, description="the first so many samples")

@@ -21,7 +21,12 @@ class EvaluationSettings(RolloutSettings, StageSettings):
     stage: ClassVar[str] = "evaluation"
     presets: ClassVar[Mapping[str, Mapping[str, JsonValue]]] = {
         "self-training": {},
-        "demo": {"variant": "single_step", "max_new_tokens": 48, "engine": {"batch_size": 32}},
+        "demo": {
+            "variant": "single_step",
+            "max_new_tokens": 40,
+            "concurrent": 512,
+            "engine": {"call_format": "paper", "batch_size": 64},
+        },
     }
 
     temperature: float = Field(default=0.0, ge=0.0, le=5.0, description="0 is greedy")

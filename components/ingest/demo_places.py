@@ -11,18 +11,16 @@ from functools import cache
 
 @dataclass(frozen=True)
 class Place:
-    """One town. `timezone` is the IANA name, such as Europe/Warsaw."""
+    """One town."""
 
     name: str
     country: str
     population: int
-    timezone: str
 
     def passage(self) -> str:
         """The encyclopedia passage about the town: every relation that questions ask for."""
         return (
-            f"{self.name} is a town in {self.country}. It has a population of {self.population}. "
-            f"It lies in the time zone {self.timezone}."
+            f"The town has a population of {self.population}. The country of {self.name} is {self.country}."
         )
 
 
@@ -40,7 +38,6 @@ def places() -> tuple[Place, ...]:
             name=str(city["name"]),
             country=countries[city["countrycode"]],
             population=int(city["population"]),
-            timezone=str(city["timezone"]),
         )
         for city in cities
         if 15_000 <= int(city["population"]) <= 80_000

@@ -77,7 +77,7 @@ def _distinct(kind: str, side: str, count: int, make: Callable[[int], _Drawn]) -
 
 def _place(wording: Wording, town: Place, number: int) -> _Drawn:
     relation, template = wording.place[number % len(wording.place)]
-    answer = {"country": town.country, "population": str(town.population), "time zone": town.timezone}
+    answer = {"country": town.country, "population": str(town.population)}
     return _Drawn(
         template.format(town=town.name),
         answer[relation],

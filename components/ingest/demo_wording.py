@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Relation = Literal["country", "population", "time zone"]
+Relation = Literal["country", "population"]
 Compute = Callable[[int, int, int, int], int]
 
 
@@ -42,25 +42,43 @@ TRAIN = Wording(
     place=[
         ("country", "In which country is the town of {town}?"),
         ("population", "What is the population of {town}?"),
-        ("time zone", "Which time zone is {town} in?"),
         ("country", "What country does {town} belong to?"),
         ("population", "How many people live in {town}?"),
-        ("time zone", "What time zone is used in {town}?"),
     ],
     arithmetic=[
         ("{name} packs {a} boxes with {b} rolls in each. How many rolls is that?", lambda a, b, c, d: a * b),
-        ("{name} has {c} coins and finds {a} more. How many coins are there now?", lambda a, b, c, d: c + a),
-        ("There were {c} tickets and {name} sold {a} of them. How many are left?", lambda a, b, c, d: c - a),
+        ("What is {c} plus {a}?", lambda a, b, c, d: c + a),
+        ("What is {c} minus {a}?", lambda a, b, c, d: c - a),
+        ("What is {e} divided by {a}?", lambda a, b, c, d: b),
+        ("There are {a} rows with {b} trees each. How many trees are there?", lambda a, b, c, d: a * b),
+        ("A school has {c} girls and {a} boys. What is the sum of both?", lambda a, b, c, d: c + a),
+        (
+            "A farmer had {c} sheep minus {a} that ran away. How many sheep are there?",
+            lambda a, b, c, d: c - a,
+        ),
+        ("Divide {e} by {a}. What do you get?", lambda a, b, c, d: b),
+        ("{name} earns {a} dollars a day. How much is that in {b} days?", lambda a, b, c, d: a * b),
+        (
+            "{name} drove {c} miles in May and {a} miles in June. What is the distance in all?",
+            lambda a, b, c, d: c + a,
+        ),
+        ("What is left when {a} is taken away from {c}?", lambda a, b, c, d: c - a),
         (
             "A hall has {a} rows of {b} seats, and {c} more seats upstairs. How many seats are there?",
             lambda a, b, c, d: a * b + c,
         ),
-        ("{name} shares {e} apples equally among {a} baskets. How many are in each?", lambda a, b, c, d: b),
-        ("{name} earns {a} dollars a day. How much is that in {b} days?", lambda a, b, c, d: a * b),
-        ("One truck carries {c} bricks and another {a}. How many bricks is that?", lambda a, b, c, d: c + a),
+        ("Multiply {a} by {b}. What do you get?", lambda a, b, c, d: a * b),
         (
-            "{name} had {d} dollars and bought {a} chairs for {b} dollars each. How much is left?",
-            lambda a, b, c, d: d - a * b,
+            "A shop sold {c} pens and then {a} pens. Add them up: how many pens were sold?",
+            lambda a, b, c, d: c + a,
+        ),
+        (
+            "{c} kegs are in a cellar and {a} are removed. Subtract to find what is left.",
+            lambda a, b, c, d: c - a,
+        ),
+        (
+            "{name} shares {e} apples equally among {a} baskets. How many are in each?",
+            lambda a, b, c, d: b,
         ),
     ],
     reading=[
@@ -98,10 +116,8 @@ HELD_OUT = Wording(
     place=[
         ("country", "{town} is a town. Name the country it lies in."),
         ("population", "How large is the population of the town {town}?"),
-        ("time zone", "If you live in {town}, what is your time zone?"),
         ("country", "Of which country is {town} a part?"),
         ("population", "What number of inhabitants does {town} have?"),
-        ("time zone", "Tell me the time zone of {town}."),
     ],
     arithmetic=[
         (

@@ -26,7 +26,7 @@ class IngestSettings(StageSettings):
             "max_held_out": 1_000,
             "train_on_long_tail": "never",
         },
-        "demo": {"train_on_long_tail": "never"},
+        "demo": {"train_on_long_tail": "never", "shards": 2},
     }
 
     seed: int = Field(19, description="Seed of the split and of every choice made here.")

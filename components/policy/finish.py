@@ -34,7 +34,7 @@ def finish_turn(
             ids, values, finish_reason = ids[:count], values[:count], "stop"
             break
         if call_format.stop_after(grower.add(token_id)):
-            ids, values, finish_reason = ids[:count], values[:count], "call_complete"
+            ids, values, finish_reason = ids[:count], values[:count], "complete"
             break
     return Completion(
         text=chat.decode([*given, *ids]),

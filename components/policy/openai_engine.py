@@ -121,7 +121,7 @@ class OpenAIEngine:
         said = (choice.get("message") or {}).get("content") or ""
         text = said if said.startswith(conversation.prefill) else conversation.prefill + said
         cut = shortest_action(text, self._format)
-        finished: FinishReason = "call_complete" if cut is not None else self._stopped(choice)
+        finished: FinishReason = "complete" if cut is not None else self._stopped(choice)
         return Completion(text if cut is None else text[:cut], (), (), finished, retokenized=True)
 
     def _parameters(self, sampling: Sampling, seed: int) -> dict[str, Any]:

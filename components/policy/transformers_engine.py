@@ -191,7 +191,7 @@ class TransformersEngine:
         if token_id in self.policy.chat.stop_ids:
             row.finish_reason = "stop"
         elif self._format.stop_after(row.grower.add(token_id)):
-            row.finish_reason = "call_complete"
+            row.finish_reason = "complete"
         elif len(row.prompt) + len(row.sampled) >= self._context:
             row.finish_reason = "length"
 

@@ -5,7 +5,7 @@ from pydantic import JsonValue
 from components.contracts.errors import InputError
 from components.contracts.records import AssistantTurn, ExecutedCall, LabeledTrace, Trace
 from components.contracts.tool_calls import get_call_format
-from components.contracts.tool_schemas import parse_tools, tool_name
+from components.contracts.tool_schemas import parse_tools
 
 LONGEST_TEXT = 1600
 
@@ -81,6 +81,7 @@ def prefilled_characters(trace: Trace, turn: AssistantTurn) -> int:
     try:
         call_format = get_call_format(trace.call_format)
         beginnings = [call_format.prefill(tool) for tool in parse_tools(trace.tools)]
+        beginnings.append(call_format.prefill_answer())
     except InputError:
         return -1
     fitting = (len(beginning) for beginning in beginnings if beginning and content.startswith(beginning))

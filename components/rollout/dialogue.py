@@ -26,7 +26,8 @@ class Dialogue:
     """What has been said for one (question, sample); it grows by whole turns.
 
     tools: on offer. template_tools: those the chat template renders (see `prompts.template_tools`).
-    prefill: text the first assistant turn begins with.
+    prefill: text the first assistant turn begins with. answer_prefill: the same for a turn that has to
+    answer.
     """
 
     question: Question
@@ -35,18 +36,20 @@ class Dialogue:
     template_tools: tuple[ToolSchema, ...]
     messages: list[Message]
     prefill: str = ""
+    answer_prefill: str = ""
     turns: list[AssistantTurn] = field(default_factory=list)
     calls: list[ExecutedCall] = field(default_factory=list)
     answer: str | None = None
     done: bool = False
 
-    def conversation(self) -> Conversation:
+    def conversation(self, *, must_answer: bool) -> Conversation:
         """What the engine continues: earlier turns go in as the ids that were sampled."""
+        later = self.answer_prefill if must_answer else ""
         return Conversation(
             messages=tuple(self.messages),
             tools=self.template_tools,
             sampled={turn.message: turn.token_ids for turn in self.turns if not turn.retokenized},
-            prefill="" if self.turns else self.prefill,
+            prefill=later if self.turns else self.prefill,
         )
 
     def turn_seed(self, seed: int) -> int:

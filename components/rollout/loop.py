@@ -57,6 +57,11 @@ def turns_allowed(settings: RolloutSettings) -> int:
     return min(2, settings.max_steps) if settings.variant == "single_step" else settings.max_steps
 
 
+def _is_last(dialogue: Dialogue, settings: RolloutSettings) -> bool:
+    """Whether the dialogue's next turn is the last it may take, and so has to answer."""
+    return len(dialogue.turns) + 1 >= turns_allowed(settings)
+
+
 def _available(
     client: ToolsClient | None, settings: RolloutSettings
 ) -> tuple[tuple[ToolSchema, ...], dict[str, str]]:
@@ -75,6 +80,8 @@ def _begin(
         settings.prefill, [tool_name(tool) for tool in tools], sample=sample, seed=seed
     )
     beginning = find_tool(tools, prefilled) if prefilled else None
+    call_format = get_call_format(engine.call_format)
+    answer_prefill = call_format.prefill_answer() if tools and settings.prefill != "none" else ""
     messages = build_messages(question, tools, settings.variant, engine.call_format, engine.native_tools)
     return Dialogue(
         question=question,
@@ -82,7 +89,8 @@ def _begin(
         tools=tools,
         template_tools=template_tools(tools, engine.call_format, engine.native_tools),
         messages=list(messages),
-        prefill=get_call_format(engine.call_format).prefill(beginning) if beginning else "",
+        prefill=call_format.prefill(beginning) if beginning else "",
+        answer_prefill=answer_prefill,
     )
 
 
@@ -93,12 +101,13 @@ def _advance(
         temperature=settings.temperature, top_p=settings.top_p, max_new_tokens=settings.max_new_tokens
     )
     completions = engine.complete(
-        [dialogue.conversation() for dialogue in going],
+        [dialogue.conversation(must_answer=_is_last(dialogue, settings)) for dialogue in going],
         sampling,
         seeds=[dialogue.turn_seed(settings.seed) for dialogue in going],
     )
     readings: list[Reading] = []
     for dialogue, completion in zip(going, completions, strict=True):
+        last = _is_last(dialogue, settings)
         dialogue.add_turn(completion)
         reading = read_turn(
             dialogue.messages[-1].content,
@@ -106,7 +115,7 @@ def _advance(
             call_format=engine.call_format,
             variant=settings.variant,
             message=dialogue.turns[-1].message,
-            may_call=len(dialogue.turns) < turns_allowed(settings),
+            may_call=not last,
         )
         dialogue.answer, dialogue.done = reading.answer, reading.ends
         readings.append(reading)

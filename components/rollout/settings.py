@@ -29,7 +29,8 @@ class RolloutSettings(BaseModel):
         default="none",
         description=(
             "begin the first turn with an action: `action` goes through (none, every offered tool) "
-            "from sample to sample, `sampled_action` draws from them; the question never decides"
+            "from sample to sample, `sampled_action` draws from them; the question never decides. "
+            "A turn that has to answer begins as the call format begins an answer"
         ),
     )
     concurrent: int = Field(default=64, ge=1, description="conversations that advance together")

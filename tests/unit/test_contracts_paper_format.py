@@ -96,3 +96,10 @@ def test_asking_after_every_token_is_cheap() -> None:
     start = time.process_time()
     assert not any(PAPER.stop_after(text[:length]) for length in range(0, len(text), 4))
     assert time.process_time() - start < 0.5
+
+
+@pytest.mark.parametrize("debris", ["][", "]:", "].", "]]", ']"'])
+def test_debris_behind_a_call_is_not_a_second_call(debris: str) -> None:
+    turn = PAPER.parse(f"Action: calculator[6 * 7{debris}\n", TOOLS)
+    assert [found.call.arguments for found in turn.calls] == [{"expression": "6 * 7"}]
+    assert not turn.failures

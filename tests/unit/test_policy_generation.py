@@ -93,7 +93,7 @@ def test_greedy_equals_reading_everything_again_one_at_a_time(batch_size: int, w
             assert completion.logprobs[completion.prefilled :] == pytest.approx(
                 logprobs[: len(sampled)], abs=1e-4
             )
-            assert len(sampled) == len(ids) or completion.finish_reason == "call_complete"
+            assert len(sampled) == len(ids) or completion.finish_reason == "complete"
 
 
 def test_a_row_does_not_depend_on_its_neighbours() -> None:
@@ -154,7 +154,7 @@ def say(text: str, *, prefill: str = "", stop: bool = False, limit: int = 60) ->
 
 def test_a_turn_ends_where_its_action_is_complete() -> None:
     completion = say("Thought: sum.\nAction: calculator[1 + [2]]\nRationale: no")
-    assert completion.finish_reason == "call_complete"
+    assert completion.finish_reason == "complete"
     assert completion.text == "Thought: sum.\nAction: calculator[1 + [2]]"
 
 
@@ -164,7 +164,7 @@ def test_a_prefill_counts_as_given_and_is_part_of_the_text() -> None:
     given = completion.prefilled
     assert policy().chat.decode(completion.token_ids[:given]) == "Action: calculator["
     assert completion.logprobs[:given] == (0.0,) * given
-    assert completion.finish_reason == "call_complete"
+    assert completion.finish_reason == "complete"
 
 
 def test_a_stop_token_ends_the_turn_and_is_kept() -> None:

@@ -104,6 +104,10 @@ class CallFormat(Protocol):
         """The beginning of a turn that calls this tool, up to where its arguments start."""
         ...
 
+    def prefill_answer(self) -> str:
+        """The beginning of a turn that answers; empty where an answer is plain text."""
+        ...
+
 
 def make_failure(text: str, span: Span, reason: FailureReason, detail: str) -> ParseFailure:
     """A failure over a span of the turn's text."""

@@ -90,6 +90,10 @@ class HermesFormat:
         """The block up to the brace that opens the arguments."""
         return f'{OPEN}\n{{"name": {json.dumps(tool_name(tool), ensure_ascii=False)}, "arguments": {{'
 
+    def prefill_answer(self) -> str:
+        """Nothing: an answer is plain text."""
+        return ""
+
 
 def _found(text: str, mark: str, start: int) -> int:
     """Where `mark` is from `start` on; the text's length when it is not there."""

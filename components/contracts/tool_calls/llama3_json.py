@@ -82,6 +82,10 @@ class Llama3JsonFormat:
         """The object up to the brace that opens the parameters."""
         return f'{{"name": {json.dumps(tool_name(tool), ensure_ascii=False)}, "parameters": {{'
 
+    def prefill_answer(self) -> str:
+        """Nothing: an answer is plain text."""
+        return ""
+
 
 def _begins_call(text: str, position: int) -> bool:
     """Whether the object here is meant as a call: it has a name, or its first key is one of a call's."""

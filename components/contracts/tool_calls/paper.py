@@ -38,7 +38,8 @@ MARKS = re.compile(r"[\[\]\"']")
 BEFORE_STRING = frozenset("[({,=:")
 AFTER_STRING = frozenset("])},:=")
 NO_ACTION = frozenset({"", "none", "none.", "n/a", "null", "nothing", "nothing.", "no action", "-"})
-SEPARATORS = re.compile(r"(?:[:.]+(?=\s|$))?[\s,;]*")  # small models close a call like a sentence
+SEPARATORS = re.compile(r"[\s,;]*")
+DEBRIS = re.compile(r"[^\w\s]*(?=\s|$)")  # small models close a call like a sentence, or twice: "]:", "]["
 
 
 @dataclass(frozen=True)
@@ -107,14 +108,19 @@ class PaperFormat:
         return describe_paper(tools, multi_step=multi_step)
 
     def stop_after(self, text: str) -> bool:
-        """True once the first call of the first Action field is closed. Cheap enough for every token."""
-        if "]" not in text:
+        """True once the first call of the first Action field is closed, or the line of an Answer has ended.
+
+        Cheap enough for every token.
+        """
+        if "]" not in text and "\n" not in text:
             return False
         label = LABEL.search(text)
-        while label is not None and label.group(1) != "Action":
+        while label is not None and label.group(1) not in ("Action", "Answer"):
             label = LABEL.search(text, label.end())
         if label is None:
             return False
+        if label.group(1) == "Answer":
+            return "\n" in text[label.end() :].lstrip()
         following = LABEL.search(text, label.end())
         limit = following.start() if following else len(text)
         opening = text.find("[", label.end(), limit)
@@ -127,6 +133,10 @@ class PaperFormat:
         """
         parameter = primary_parameter(tool)
         return f"Action: {tool_name(tool)}[{parameter} =" if parameter else f"Action: {tool_name(tool)}["
+
+    def prefill_answer(self) -> str:
+        """`Answer:`."""
+        return "Answer:"
 
     def _render_call(self, call: ToolCall, tools: Sequence[ToolSchema]) -> str:
         if len(call.arguments) == 1:
@@ -182,7 +192,8 @@ def _read_action(
             failures.append(make_failure(text, (start, position), error.reason, error.detail))
             continue
         calls.append(call)
-        position = call.span[1]
+        debris = DEBRIS.match(text, call.span[1], limit)
+        position = debris.end() if debris else call.span[1]
 
 
 def _read_call(text: str, start: int, limit: int, tools: Sequence[ToolSchema]) -> ParsedCall:

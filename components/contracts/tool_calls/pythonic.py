@@ -86,6 +86,10 @@ class PythonicFormat:
         """`[name(`."""
         return f"[{tool_name(tool)}("
 
+    def prefill_answer(self) -> str:
+        """Nothing: an answer is plain text."""
+        return ""
+
 
 def _name_end(text: str, position: int, tools: Sequence[ToolSchema]) -> int | None:
     known = name_at(text, position, "(", tools)

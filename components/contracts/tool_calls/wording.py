@@ -19,14 +19,18 @@ def describe_paper(tools: Sequence[ToolSchema], *, multi_step: bool) -> str:
 
     The brackets of a call are described, not shown: a small model copies whatever stands in them.
     """
-    steps = "A tool can be used as often as you need." if multi_step else "A tool can be used once."
+    fields = ["When you know the answer, write Answer: and then a few words."]
+    if multi_step:
+        fields += [
+            "You can use tools as often as you need.",
+            "A line Thought: may come before an action, a line Rationale: before an answer.",
+        ]
     return "\n".join(
         [
-            "Answer the question. These tools can help you:",
+            "You answer questions. You can use these tools:",
             *(f"{tool_name(tool)}{_inputs(tool)}: {_about(tool)}" for tool in tools),
-            "To use a tool, write Action: with the name of the tool and its input in square brackets. "
-            f"{steps} Otherwise write Answer: with a short answer. "
-            "Thought: and Rationale: may come before them.",
+            "To use a tool, write Action: and then the tool and its input in square brackets.",
+            *fields,
         ]
     )
 
