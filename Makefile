@@ -30,12 +30,12 @@ compile-check: $(READY)
 compile: $(READY)
 	$(BIN)/whetstone compile
 
-# torch first, by version; all else by hash; then this checkout, editable, built with the locked setuptools.
+# All by hash but torch, whose build differs from machine to machine: it goes by version. Then this checkout, editable, built with the locked setuptools.
 $(READY): requirements.lock requirements-torch.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; set PYTHON=")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-torch.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-torch.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	$(BIN)/python -m pip check
 	touch $(READY)

@@ -69,7 +69,7 @@ def trace(
     messages = [Message(role="system", content=SYSTEM), Message(role="user", content=asked.text)]
     calls: list[ExecutedCall] = []
     if tool:
-        written = f"{tool}[{asked.answers[0]} + 0]"
+        written = f"{tool}[expression = {asked.answers[0]} + 0]"
         messages.append(Message(role="assistant", content=text or f"Action: {written}"))
         content = reply or ("Error: no" if error else asked.answers[0])
         call = (

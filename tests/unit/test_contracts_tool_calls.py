@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from components.contracts.errors import InputError
@@ -73,6 +73,22 @@ def tools_of(calls: list[ToolCall]) -> tuple[ToolSchema, ...]:
 @pytest.mark.parametrize("name", CALL_FORMATS)
 @settings(max_examples=150, deadline=None)
 @given(calls=st.lists(CALLS, min_size=1, max_size=3), thought=st.sampled_from(["", "I look it up."]))
+@example(calls=[ToolCall(name="f", arguments={"a": "</think>"})], thought="")
+@example(
+    calls=[ToolCall(name="f", arguments={"a": "x\n</think>\ny", "</think>": {"</think>": 1}})], thought=""
+)
+@example(calls=[ToolCall(name="f", arguments={"a": "<think>b</think>"})] * 2, thought="I look it up.")
+@example(calls=[ToolCall(name="</think>", arguments={"a": "<think>"})], thought="I look it up.")
+@example(calls=[ToolCall(name="f", arguments={"a": "<tool_call>"})] * 2, thought="")
+@example(calls=[ToolCall(name="f", arguments={"a": "</tool_call>\n<tool_call>"})] * 2, thought="")
+@example(
+    calls=[ToolCall(name="<tool_call>", arguments={"a": "<|python_tag|>{", "b": "</think>"})], thought=""
+)
+@example(
+    calls=[ToolCall(name="f", arguments={"a": '<|python_tag|>{"name": "g", "parameters": {}}'})], thought=""
+)
+@example(calls=[ToolCall(name="f", arguments={"a": "x\nAction: g[1]\nAnswer: 2"})], thought="I look it up.")
+@example(calls=[ToolCall(name="f", arguments={"a": "1]\n[g(a=1)]"})], thought="")
 def test_rendered_calls_come_back_with_exact_spans(name: str, calls: list[ToolCall], thought: str) -> None:
     form = get_call_format(name)
     tools = tools_of(calls)
@@ -210,6 +226,9 @@ HOSTILE = {
     "pythonic line calls": "calculator(\n" * 8_000,
     "pythonic backslashes": "[calculator(a='" + "\\" * 99_999,
     "reasoning": "<think>" * 14_000,
+    "closed reasoning": "</think>" * 12_000,
+    "reasoning behind calls": "[calculator(a='</think>')]\n" * 4_000,
+    "reasoning lines": "<tool_call>{" + "\n \t</think> </think>" * 5_000,
 }
 
 
@@ -221,6 +240,100 @@ def test_hostile_texts_are_parsed_in_linear_time(name: str, kind: str) -> None:
     form.parse(HOSTILE[kind], TOOLS)
     form.stop_after(HOSTILE[kind])
     assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize("name", [name for name in CALL_FORMATS if name != "paper"])
+@pytest.mark.parametrize("value", ["1+1", "</think>", "\n</think>", "<think>\n</think>\n"])
+@pytest.mark.parametrize(
+    "reasoning", ["<think>\nAdd.\n</think>\n\n", "<think>Add.</think>", "Add.\n</think>\n\n", "Add.</think>"]
+)
+def test_reasoning_before_a_call_is_its_thought(name: str, value: str, reasoning: str) -> None:
+    """A template may have opened the block, so that the turn's text begins inside it."""
+    form = get_call_format(name)
+    call = ToolCall(name="calculator", arguments={"expression": value})
+    turn = form.parse(reasoning + form.render([call], tools=TOOLS), TOOLS)
+    assert [one.call for one in turn.calls] == [call]
+    assert (turn.thought, turn.failures) == ("Add.", ())
+    assert form.parse(f"{reasoning}It is 2.", TOOLS).answer == "It is 2."
+
+
+@pytest.mark.parametrize("name", [name for name in CALL_FORMATS if name != "paper"])
+def test_a_call_that_was_only_thought_of_is_not_made(name: str) -> None:
+    form = get_call_format(name)
+    drafted = form.render([ToolCall(name="calculator", arguments={"expression": "</think>"})], tools=TOOLS)
+    turn = form.parse(f"{drafted}\nNo.\n</think>\n\nIt is 2.", TOOLS)
+    assert (turn.calls, turn.failures) == ((), ())
+    assert (turn.thought, turn.answer) == (f"{drafted}\nNo.", "It is 2.")
+
+
+@pytest.mark.parametrize("name", ["hermes", "llama3_json"])
+def test_a_closing_mark_in_a_call_that_breaks_off_is_no_end_of_reasoning(name: str) -> None:
+    form = get_call_format(name)
+    text = form.prefill(CALCULATOR) + '"expression": "</think> 12'
+    turn = form.parse(text, TOOLS)
+    assert [failure.reason for failure in turn.failures] == [FailureReason.UNTERMINATED]
+    assert (turn.thought, turn.answer) == ("", None)
+
+
+def test_a_closing_mark_on_a_line_of_a_long_string_is_part_of_it() -> None:
+    text = "Look.\n[calculator(expression='''a\n</think>\nb''')]"
+    turn = get_call_format("pythonic").parse(text, TOOLS)
+    assert [one.call.arguments for one in turn.calls] == [{"expression": "a\n</think>\nb"}]
+    assert turn.thought == "Look."
+
+
+@pytest.mark.parametrize(
+    ("text", "complete"),
+    [
+        ("Answer: 42", False),
+        ("Answer:", False),
+        ("Answer:\n", False),
+        ("Answer:\n42", False),
+        ("Answer:\n42\n", True),
+        ("Answer: 42\n", True),
+        ("Answer: see [1]", False),
+        ("Answer: 42\nThought: and", True),
+        ("Thought: 6 * 7\n", False),
+        ("Thought: 6 * 7\nAnswer: 42", False),
+        ("Thought: 6 * 7\nRationale: so\nAnswer: 42\n", True),
+        ("Answer: 42\nAction: calculator[1", True),
+        ("Action: calculator[1\nAnswer: 42\n", False),
+        ("It is 42.\n", False),
+    ],
+)
+def test_the_paper_format_stops_behind_the_line_of_an_answer(text: str, complete: bool) -> None:
+    assert get_call_format("paper").stop_after(text) is complete
+
+
+@pytest.mark.parametrize("name", [name for name in CALL_FORMATS if name != "paper"])
+def test_the_other_formats_end_with_the_models_stop_token(name: str) -> None:
+    form = get_call_format(name)
+    call = form.render([ToolCall(name="calculator", arguments={"expression": "1"})], tools=TOOLS)
+    assert not form.stop_after(f"{call}\n")
+    assert not form.stop_after("Answer: 42\n")
+
+
+@pytest.mark.parametrize("name", CALL_FORMATS)
+def test_an_answer_begins_with_its_prefill(name: str) -> None:
+    form = get_call_format(name)
+    beginning = form.prefill_answer()
+    assert form.render_answer("42").startswith(beginning)
+    assert form.parse(f"{beginning} 42\n", TOOLS).answer == "42"
+    assert bool(beginning) is (name == "paper")
+
+
+@pytest.mark.parametrize("debris", [":", "][", ").", "]", " ", ".\n", "];"])
+def test_the_paper_format_ignores_what_small_models_put_behind_a_call(debris: str) -> None:
+    turn = get_call_format("paper").parse(f"Action: calculator[6 * 7]{debris}", TOOLS)
+    assert [one.call.arguments for one in turn.calls] == [{"expression": "6 * 7"}]
+    assert turn.calls[0].text == "calculator[6 * 7]"
+    assert turn.failures == ()
+
+
+def test_words_behind_a_call_of_the_paper_format_are_a_failure() -> None:
+    turn = get_call_format("paper").parse("Action: calculator[6 * 7]: forty-two", TOOLS)
+    assert len(turn.calls) == len(turn.failures) == 1
+    assert turn.failures[0].text == "forty-two"
 
 
 @pytest.mark.parametrize("name", CALL_FORMATS)

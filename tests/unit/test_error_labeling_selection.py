@@ -77,6 +77,18 @@ def test_a_lucky_guess_is_not_knowledge() -> None:
     assert reasons(traces, **settings)["q0#1"] == ""
 
 
+def test_an_answer_whose_beginning_was_given_counts_as_direct() -> None:
+    """Only a call tells a direct answer from another; unjudged answers do not count."""
+    traces = [
+        make_trace(sample=0, prefilled=2, correct=False),
+        make_trace(sample=1),
+        make_trace(sample=2, errors=(FAILED,), correct=False),
+        make_trace(sample=3, correct=None),
+    ]
+    assert reasons(traces, min_direct_share=0.6)["q0#1"] == selection.GUESSED
+    assert reasons(traces, min_direct_share=0.5)["q0#1"] == ""
+
+
 def test_duplicates_are_trained_once() -> None:
     traces = [make_trace(sample=sample, text="same") for sample in (2, 0, 1)]
     assert reasons(traces) == {"q0#0": "", "q0#1": selection.DUPLICATE, "q0#2": selection.DUPLICATE}

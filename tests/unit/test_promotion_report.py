@@ -199,13 +199,20 @@ def test_a_trace_shows_calls_replies_masks_and_prefilled_text() -> None:
     view: Any = view_trace(labeled(one, "call failed: parse_failure", ""), texts)
     system, user, call, reply, answer = view["blocks"]
     assert [block["role"] for block in (system, user)] == ["system", "user"]
-    assert call["prefilled"] == len("Action: calculator[")
+    assert call["prefilled"] == len("Action: calculator[expression =")
     assert call["trained"] is False
     assert call["why"] == "call failed: parse_failure"
-    assert call["calls"] == ["calculator[12 + 0]"]
+    assert call["calls"] == ["calculator[expression = 12 + 0]"]
     assert reply["error"] == "parse_failure"
     assert answer["trained"] is True
     assert texts.texts[answer["text"]] == "Answer: 12"
+    assert answer["prefilled"] == 0
+
+
+def test_a_prefilled_answer_is_told_from_its_text() -> None:
+    one = trace(question("arithmetic", 12), answer="12", tool="calculator")
+    given = one.turns[1].model_copy(update={"prefilled": 2})
+    assert prefilled_characters(one, given) == len("Answer:")
 
 
 def test_prefilled_text_that_can_not_be_told_is_said_so() -> None:

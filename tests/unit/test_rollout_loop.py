@@ -166,7 +166,7 @@ def test_tools_go_to_the_template_where_it_shows_them(client: ToolsClient) -> No
 def test_prefills_go_round_and_only_begin_the_first_turn(client: ToolsClient) -> None:
     def script(conversation: Conversation) -> str:
         if turn_number(conversation) == 0:
-            return "1+1]" if conversation.prefill else "Action: calculator[3]"
+            return " 1+1]" if conversation.prefill else "Action: calculator[3]"
         return "Answer: 2"
 
     engine = ScriptedEngine(script, call_format="paper")
@@ -175,13 +175,57 @@ def test_prefills_go_round_and_only_begin_the_first_turn(client: ToolsClient) ->
     traces = list(run_rollouts(samples, engine, client, RolloutSettings(prefill="action")))
     begun = {trace.sample: trace.messages[2].content for trace in traces}
     assert begun[0] == begun[3] == "Action: calculator[3]"
-    assert begun[1] == begun[4] == "Action: calculator[1+1]"
-    assert begun[2] == begun[5] == "Action: wikipedia_search[1+1]"
+    assert begun[1] == begun[4] == "Action: calculator[expression = 1+1]"
+    assert begun[2] == begun[5] == "Action: wikipedia_search[query = 1+1]"
     for trace in traces:
         assert trace.turns[0].prefilled == (
-            0 if trace.sample % 3 == 0 else len(begun[trace.sample]) - len("1+1]")
+            0 if trace.sample % 3 == 0 else len(begun[trace.sample]) - len(" 1+1]")
         )
         assert trace.turns[1].prefilled == 0
+
+
+@pytest.mark.parametrize("call_format", CALL_FORMATS)
+@pytest.mark.parametrize("prefill", ["none", "action", "sampled_action"])
+def test_the_turn_that_has_to_answer_begins_as_the_format_begins_an_answer(
+    prefill: str, call_format: str, client: ToolsClient
+) -> None:
+    form = get_call_format(call_format)
+    whole = call(call_format, "calculator", expression="1+1")
+
+    def script(conversation: Conversation) -> str:
+        if turn_number(conversation) > 0:
+            return " 2"
+        if call_format == "paper" and conversation.prefill:
+            return " 1+1]"
+        return whole.removeprefix(conversation.prefill)
+
+    engine = ScriptedEngine(script, call_format=call_format)
+    chosen = RolloutSettings.model_validate({"variant": "single_step", "prefill": prefill})
+    samples = [(question(tools=("calculator",)), sample) for sample in range(4)]
+    traces = list(run_rollouts(samples, engine, client, chosen))
+    expected = form.prefill_answer() if prefill != "none" else ""
+    assert bool(expected) is (call_format == "paper" and prefill != "none")
+    assert {one.prefill for one in engine.asked[1]} == {expected}
+    for trace in traces:
+        assert trace.messages[-1].content == f"{expected} 2"
+        assert trace.turns[1].prefilled == len(expected)
+        assert trace.outcome.answer == "2"
+
+
+def test_the_answer_is_prefilled_in_the_last_turn_only(client: ToolsClient) -> None:
+    engine = ScriptedEngine(lambda c: " 2" if c.prefill else "Action: calculator[1+1]", call_format="paper")
+    trace = one(engine, client, RolloutSettings(max_steps=3, prefill="action"))
+    assert [asked[0].prefill for asked in engine.asked] == ["", "", "Answer:"]
+    assert [turn.prefilled for turn in trace.turns] == [0, 0, len("Answer:")]
+    assert (len(trace.calls), trace.outcome.answer) == (2, "2")
+
+
+@pytest.mark.parametrize("variant", ["plain", "cot"])
+def test_no_answer_is_prefilled_without_tools(variant: str) -> None:
+    engine = ScriptedEngine(lambda _: "Answer: 42", call_format="paper")
+    chosen = RolloutSettings.model_validate({"variant": variant, "prefill": "action"})
+    assert one(engine, None, chosen).turns[0].prefilled == 0
+    assert engine.asked[0][0].prefill == ""
 
 
 class CountingClient(ToolsClient):

@@ -19,6 +19,9 @@ SURROGATES = re.compile("[\ud800-\udfff]")
 # Far below what a record may nest, since a call is stored several levels inside a trace.
 MAX_DEPTH = 64
 BLANKS = re.compile(r"[ \t]{0,8}")
+OPEN_REASONING = "<think>"
+CLOSE_REASONING = re.compile("</think>")
+CLOSE_REASONING_LINE = re.compile(r"^[ \t]*</think>", re.MULTILINE)
 
 
 class FailureReason(StrEnum):
@@ -161,18 +164,25 @@ def whole_characters(text: str) -> str:
     return SURROGATES.sub("\ufffd", text)
 
 
-def split_reasoning(text: str) -> tuple[str, int]:
+def split_reasoning(text: str, first_call: Span | None = None) -> tuple[str, int]:
     """A leading `<think>...</think>` block and where the turn proper starts.
 
-    A template may have opened the block itself, so the closing mark alone is enough. A block that is
-    never closed takes the whole turn.
+    A template may have opened the block itself, so the closing mark alone is enough. But behind the
+    beginning of `first_call` it may be part of an argument: there it has to start a line, and may not
+    stand inside the call. A block that is opened and never closed takes the whole turn.
+
+    first_call: where the text, read without any block, first calls. Its end may be given as its start
+    where the format's strings hold no line breaks.
     """
     start = len(text) - len(text.lstrip())
-    opened = text.startswith("<think>", start)
-    close = text.find("</think>")
-    if close < 0:
-        return (text[start + len("<think>") :].strip(), len(text)) if opened else ("", 0)
-    return text[start + len("<think>") if opened else 0 : close].strip(), close + len("</think>")
+    opened = text.startswith(OPEN_REASONING, start)
+    begin = start + len(OPEN_REASONING) if opened else 0
+    close = CLOSE_REASONING.search(text, begin)
+    if close and first_call and not opened and close.start() >= first_call[0]:
+        close = CLOSE_REASONING_LINE.search(text, first_call[1])
+    if close is None:
+        return (text[begin:].strip(), len(text)) if opened else ("", 0)
+    return text[begin : close.start()].strip(), close.end()
 
 
 def name_at(text: str, position: int, opening: str, tools: Sequence[ToolSchema]) -> int | None:

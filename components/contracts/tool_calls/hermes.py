@@ -39,7 +39,8 @@ class HermesFormat:
     def parse(self, text: str, tools: Sequence[ToolSchema]) -> ParsedTurn:
         """Read one turn. Blocks inside a leading `<think>` block are not calls. Never raises."""
         text = whole_characters(text)
-        reasoning, position = split_reasoning(text)
+        first = _found(text, OPEN, 0)
+        reasoning, position = split_reasoning(text, (first, first))
         outside: list[str] = [reasoning]
         calls: list[ParsedCall] = []
         failures: list[ParseFailure] = []

@@ -39,10 +39,9 @@ class Llama3JsonFormat:
     def parse(self, text: str, tools: Sequence[ToolSchema]) -> ParsedTurn:
         """Read one turn. Text behind the calls is a failure; JSON that names no tool is an answer."""
         text = whole_characters(text)
-        thought, position = split_reasoning(text)
-        position = skip_space(text, position)
-        if text.startswith(PYTHON_TAG, position):
-            position = skip_space(text, position + len(PYTHON_TAG))
+        first = _skip_tag(text, 0)
+        thought, position = split_reasoning(text, (first, first) if _begins_call(text, first) else None)
+        position = _skip_tag(text, position)
         if not _begins_call(text, position):
             return ParsedTurn(thought=thought, answer=text[position:].strip() or None)
         calls: list[ParsedCall] = []
@@ -85,6 +84,12 @@ class Llama3JsonFormat:
     def prefill_answer(self) -> str:
         """Nothing: an answer is plain text."""
         return ""
+
+
+def _skip_tag(text: str, position: int) -> int:
+    """Behind the blanks and the tag, if any, that the calls may follow."""
+    position = skip_space(text, position)
+    return skip_space(text, position + len(PYTHON_TAG)) if text.startswith(PYTHON_TAG, position) else position
 
 
 def _begins_call(text: str, position: int) -> bool:

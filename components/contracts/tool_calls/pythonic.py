@@ -14,11 +14,13 @@ from pydantic import JsonValue
 
 from components.contracts.records import ToolCall
 from components.contracts.tool_calls.base import (
+    CLOSE_REASONING,
     CallError,
     FailureReason,
     ParsedCall,
     ParsedTurn,
     ParseFailure,
+    Span,
     make_failure,
     name_at,
     split_reasoning,
@@ -42,7 +44,7 @@ class PythonicFormat:
     def parse(self, text: str, tools: Sequence[ToolSchema]) -> ParsedTurn:
         """Read one turn; the first line that begins a call list begins the action. Never raises."""
         text = whole_characters(text)
-        reasoning, position = split_reasoning(text)
+        reasoning, position = split_reasoning(text, _first_call(text, tools))
         start = _find_action(text, position, tools)
         if start is None:
             return ParsedTurn(thought=reasoning, answer=text[position:].strip() or None)
@@ -115,6 +117,17 @@ def _find_action(text: str, position: int, tools: Sequence[ToolSchema]) -> int |
         elif name_at(text, line, "(", tools) is not None:
             return line
     return None
+
+
+def _first_call(text: str, tools: Sequence[ToolSchema]) -> Span | None:
+    """The first action of a text with a closing mark; it ends where it starts when it can't be read."""
+    start = _find_action(text, 0, tools) if CLOSE_REASONING.search(text) else None
+    if start is None:
+        return None
+    try:
+        return start, _read_action(text, start, len(text.rstrip()), tools, [])
+    except CallError:
+        return start, start
 
 
 def _begins_call(text: str, position: int, tools: Sequence[ToolSchema]) -> bool:
