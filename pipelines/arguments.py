@@ -10,8 +10,9 @@ import yaml
 from pydantic import JsonValue
 
 from components.contracts.errors import InputError
-from components.contracts.settings import StageSettings
-from pipelines.compile import compiled_path, nearest
+from components.contracts.nearest import nearest
+from components.contracts.settings import StageSettings, merged
+from pipelines.compile import compiled_path
 
 LOCAL_KEYS = ("preset", "corpus")
 SETTINGS = "_settings"
@@ -107,18 +108,11 @@ def _settings_text(
         settings = json.loads(whole) if whole.strip() else {}
     else:
         settings = {"preset": preset} if preset in cls.presets else {}
-    base: Mapping[str, JsonValue] = cls.presets.get(str(settings.get("preset", "")), {})
     for path, value in overrides.items():
-        first, *rest = path.split(".")
-        if not rest:
-            settings[first] = _json_or_text(value)
-            continue
-        nested = settings[first] = json.loads(json.dumps(settings.get(first, base.get(first, {}))))
-        for part in rest[:-1]:
-            nested = nested.setdefault(part, {}) if isinstance(nested, dict) else None
-        if not isinstance(nested, dict):
-            raise InputError(f"{cls.stage}.{path}: {cls.stage}.{first} has no keys of its own")
-        nested[rest[-1]] = _json_or_text(value)
+        nested = _json_or_text(value)
+        for part in reversed(path.split(".")):
+            nested = {part: nested}
+        settings = merged(settings, cast(dict[str, JsonValue], nested))
     return json.dumps(settings)
 
 

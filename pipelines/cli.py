@@ -84,7 +84,14 @@ def submit(
     from pipelines.arguments import parse_arguments
     from pipelines.submit import Endpoint, KubeflowRuns
 
-    parameters = parse_arguments(pipeline, words or []).parameters
+    arguments = parse_arguments(pipeline, words or [])
+    if arguments.corpus:
+        raise InputError(
+            "corpus: only `whetstone run` takes it; on a cluster, name the tools service: tools_url="
+        )
+    if not arguments.parameters.get("questions"):
+        raise InputError("questions: missing; expected questions=URI")
+    parameters = arguments.parameters
     client = KubeflowRuns(Endpoint(host, namespace, token))
     submitted = client.submit(pipeline, parameters, experiment=experiment, run_name=run_name)
     typer.echo(f"run {submitted.run_id}")

@@ -1,22 +1,15 @@
 """Compiling: the pipelines by name, their committed YAML, and whether the two still agree."""
 
-import difflib
 import importlib
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from components.contracts.errors import InputError
+from components.contracts.nearest import nearest
 
 COMPILED = Path(__file__).with_name("compiled")
 PIPELINES = ("self_training",)
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """` (did you mean 'x'?)` for a word close to one that is known, else nothing."""
-    matches = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f" (did you mean {matches[0]!r}?)" if matches else ""
 
 
 def compiled_path(pipeline: str) -> Path:

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -142,12 +142,22 @@ def _local_parameters(arguments: Arguments) -> tuple[dict[str, JsonValue], str]:
     _must_exist("corpus", corpus)
     if corpus and parameters.get("tools_url"):
         raise InputError("corpus: given together with tools_url; the service at that address has its own")
-    for key in ("questions", "publish_to", "checkpoint_root"):
-        if "s3://" in str(parameters.get(key, "")) and not parameters.get("artifact_store"):
+    if not parameters.get("artifact_store"):
+        _refuse_stored(parameters, corpus)
+    return parameters, corpus
+
+
+def _refuse_stored(parameters: Mapping[str, JsonValue], corpus: str) -> None:
+    """Refuse URIs of another object store where the run starts its own, whose credentials all stages get."""
+    ingest = json.loads(str(parameters.get("ingest_settings") or "{}"))
+    places = {
+        key: parameters.get(key) for key in ("questions", "base_model", "publish_to", "checkpoint_root")
+    }
+    for key, value in {**places, "corpus": corpus, "ingest.held_out": ingest.get("held_out")}.items():
+        if "s3://" in str(value):
             raise InputError(
                 f"{key}: an s3:// URI needs artifact_store= in the same store; the local one starts empty"
             )
-    return parameters, corpus
 
 
 def _write_demo_corpus(folder: RunFolder, environment: dict[str, str], stop: StopRequest) -> str:
@@ -201,7 +211,8 @@ def _follow(process: subprocess.Popen[str], log: Path, display: StageDisplay, st
     """Read the pipeline's log to its end, or to a mistake of the user's.
 
     Tasks run one after another, save the shards of a loop, of which kfp.local loses some log lines: so
-    whatever is raised belongs to the task that began last.
+    whatever is raised belongs to the task that began last. Of chained exceptions the last InputError
+    counts, so a mistake of the user's is told when something other than an exception follows.
 
     Gives `stage: message` of the failure, empty when there was none.
     """
@@ -210,7 +221,10 @@ def _follow(process: subprocess.Popen[str], log: Path, display: StageDisplay, st
     with log.open("w", encoding="utf-8") as file:
         for line in _lines(process, stop):
             file.write(f"{line}\n")
-            match read_line(line):
+            said = read_line(line)
+            if raised and raised.is_input_error and said and not isinstance(said, RaisedError):
+                break  # kfp would try again, and a user's mistake stays one
+            match said:
                 case TaskEvent("begin", task):
                     stage = stage_of(task)
                     display.begin(task)
@@ -225,9 +239,11 @@ def _follow(process: subprocess.Popen[str], log: Path, display: StageDisplay, st
                 case StageProgress() as step:
                     display.advance(step)
                 case RaisedError() as error if error.is_input_error:
-                    return f"{stage}: {error}"  # kfp would try again, and a user's mistake stays one
-                case RaisedError() as error if not error.is_pipelines:
                     raised = error
+                case RaisedError() as error if not (error.is_pipelines or (raised and raised.is_input_error)):
+                    raised = error
+    if raised and raised.is_input_error:
+        return f"{stage}: {raised}"
     if process.wait() == 0:
         return ""  # what failed was tried again and went well
     return failure or f"{stage}: {raised or SILENT_END}"

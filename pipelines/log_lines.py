@@ -9,7 +9,8 @@ _TASK = re.compile(r"INFO - Executing task '(?P<task>[^']+)'")
 _END = re.compile(r"(?:INFO|ERROR) - Task '(?P<task>[^']+)' finished with status (?P<status>[A-Z]+)")
 _RETRY = re.compile(r"INFO - Task (?P<task>\S+) failed \(attempt .*Retrying")
 _PROGRESS = re.compile(
-    r"^\s*\[(?P<stage>\w+)\] (?P<done>\d+)/(?P<total>\d+) \d+% eta (?P<eta>\d+:\d\d)(?P<rest>.*)$"
+    r"^\s*\[(?P<stage>\w+)(?: (?P<part>\d+/\d+))?\] (?P<done>\d+)/(?P<total>\d+) \d+% "
+    r"eta (?P<eta>\d+:\d\d|--:--)(?P<rest>.*)$"
 )
 _EXCEPTION = re.compile(
     r"^\s*(?P<type>(?:[a-z_]\w*\.)+[A-Z]\w*|[A-Z]\w*(?:Error|Exception|Exit|Interrupt))(?:: (?P<message>.*))?$"
@@ -27,13 +28,17 @@ class TaskEvent:
 
 @dataclass(frozen=True)
 class StageProgress:
-    """One line of `components.contracts.progress`; `rest` holds the numbers behind the ETA."""
+    """One line of `components.contracts.progress`; `rest` holds the numbers behind the ETA.
+
+    part: such as "1/2", of a stage that works in shards; else empty.
+    """
 
     stage: str
     done: int
     total: int
     eta: str
     rest: str
+    part: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,8 @@ def read_line(line: str) -> TaskEvent | StageProgress | RaisedError | None:
     """What a line (already `plain`) says, None for the many that say nothing of interest."""
     if match := _PROGRESS.match(line):
         done, total = int(match["done"]), int(match["total"])
-        return StageProgress(match["stage"], done, total, match["eta"], match["rest"].strip())
+        rest = match["rest"].strip()
+        return StageProgress(match["stage"], done, total, match["eta"], rest, match["part"] or "")
     if match := _TASK.search(line):
         return TaskEvent("begin", match["task"])
     if match := _END.search(line):

@@ -47,9 +47,13 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Turn SIGINT, SIGTERM and SIGHUP into a StopRequest until the block ends."""
+    """Turn SIGINT, SIGTERM and SIGHUP into a StopRequest until the block ends.
+
+    One that is ignored (SIGHUP under nohup) stays ignored.
+    """
     request = StopRequest()
-    before = {number: signal.signal(number, request.set) for number in STOP_SIGNALS}
+    heard = [number for number in STOP_SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, request.set) for number in heard}
     try:
         yield request
     finally:

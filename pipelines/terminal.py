@@ -25,6 +25,7 @@ class _Row:
     active: int = 0
     failed: bool = False
     identifier: TaskID | None = None
+    parts: dict[str, StageProgress] = field(default_factory=dict)
 
 
 class _MarkColumn(ProgressColumn):
@@ -101,12 +102,13 @@ class StageDisplay:
         row = next((row for row in self._rows.values() if row.active and row.stage == step.stage), None)
         if row is None:
             return
-        detail = " ".join(part for part in (f"eta {step.eta}", step.rest) if part)
-        self._update(
-            row, total=step.total, completed=step.done, count=f"{step.done}/{step.total}", detail=detail
-        )
+        row.parts[step.part] = step
+        whole = sum_of_shards(row.parts) if step.part else step
+        detail = f"eta {whole.eta} {whole.rest}".rstrip()
+        count = f"{whole.done}/{whole.total}"
+        self._update(row, total=whole.total, completed=whole.done, count=count, detail=detail)
         if not self._live:
-            self.say(f"[{step.stage}] {step.done}/{step.total} {detail}")
+            self.say(f"[{step.stage}] {count} {detail}")
 
     def end(self, task: str, *, succeeded: bool) -> None:
         """A task, or one shard of it, is over."""
@@ -129,6 +131,24 @@ class StageDisplay:
     def _update(self, row: _Row, **fields: object) -> None:
         assert row.identifier is not None
         self._progress.update(row.identifier, **fields)  # type: ignore[arg-type]
+
+
+def sum_of_shards(parts: Mapping[str, StageProgress]) -> StageProgress:
+    """The stage as a whole, from the last line of each shard ("1/2" and so on) that has reported.
+
+    A shard that has not is taken to be as long as the others. The numbers behind the ETA can't be added
+    up and are left out.
+    """
+    steps = list(parts.values())
+    unfinished = (step.eta for step in steps if step.done < step.total)
+    shards = max(int(part.partition("/")[2]) for part in parts)
+    return StageProgress(
+        stage=steps[0].stage,
+        done=sum(step.done for step in steps),
+        total=round(sum(step.total for step in steps) * shards / len(steps)),
+        eta=max(unfinished, key=lambda eta: (len(eta), eta), default="00:00"),
+        rest="",
+    )
 
 
 def stage_of(task: str) -> str:

@@ -115,7 +115,13 @@ def judged(one: Trace) -> tuple[Trace, EvaluationItem]:
 
 
 def write_evaluation(
-    folder: Path, traces: Sequence[Trace], *, adapter: str = "", questions: str = "q" * 64
+    folder: Path,
+    traces: Sequence[Trace],
+    *,
+    adapter: str = "",
+    questions: str = "q" * 64,
+    base_model: str = "demo://test",
+    call_format: str = "paper",
 ) -> Artifact:
     """An `evaluation/1` of these traces."""
     pairs = [judged(one) for one in traces]
@@ -124,12 +130,14 @@ def write_evaluation(
         write_records(writer.folder / "items.jsonl", [item for _, item in pairs])
         (writer.folder / "summary.json").write_text("{}")
         writer.lineage["question_set"] = questions
+        writer.details["base_model"] = base_model
+        writer.details["settings"] = {"temperature": 0.0, "engine": {"call_format": call_format}}
         if adapter:
             writer.lineage["adapter"] = adapter
     return open_artifact(folder, "evaluation/1")
 
 
-def write_adapter(folder: Path, *, steps: int = 40) -> Artifact:
+def write_adapter(folder: Path, *, steps: int = 40, method: str = "lora") -> Artifact:
     """An `adapter/1`; its weights are not looked at by promotion."""
     with write_artifact(folder, "adapter/1") as writer:
         (writer.folder / "adapter_model.safetensors").write_bytes(b"weights")
@@ -139,7 +147,7 @@ def write_adapter(folder: Path, *, steps: int = 40) -> Artifact:
             template_hash="template",
             call_format="paper",
             stop_ids=(2,),
-            settings={"learning_rate": 1e-3, "lora_targets": ["q_proj", "v_proj"]},
+            settings={"method": method, "learning_rate": 1e-3, "lora_targets": ["q_proj", "v_proj"]},
             lineage={"labeled": "l" * 64},
         )
         (writer.folder / "policy.json").write_text(card.model_dump_json())

@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--host", help="address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, help="0 takes a free one and prints it")
-    parser.add_argument("--corpus", type=Path, help=".jsonl or .jsonl.gz with id, title and text")
+    parser.add_argument("--corpus", help="a file or s3:// with id, title and text: .jsonl or .jsonl.gz")
     parser.add_argument("--index", help="a published index instead of a corpus: a folder or s3://")
     parser.add_argument("--retriever", choices=("bm25", "dense"))
     parser.add_argument("--encoder", help="dense: the sentence-embedding model")

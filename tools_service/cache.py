@@ -2,6 +2,9 @@
 
 import hashlib
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from components.contracts.errors import InputError
@@ -16,6 +19,20 @@ def cache_folder() -> Path:
 def download_place(uri: str) -> Path:
     """The folder in the cache that belongs to a URI."""
     return cache_folder() / "downloads" / hashlib.sha256(uri.encode()).hexdigest()[:32]
+
+
+@contextmanager
+def local_corpus(uri: str) -> Iterator[Path]:
+    """The corpus as a file here; one at s3:// is downloaded each time, as it may have changed.
+
+    Raises:
+        InputError: the object store can't be used, or has nothing there.
+    """
+    if not object_store.is_remote(uri):
+        yield Path(uri)
+        return
+    with tempfile.TemporaryDirectory(prefix="whetstone-corpus-") as temporary:
+        yield object_store.download_file(uri, Path(temporary))
 
 
 def find_model(uri: str, what: str) -> str:

@@ -3,9 +3,9 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from components.contracts.errors import InputError
+from tools_service.cache import local_corpus
 from tools_service.retrievers import publish_index
 
 
@@ -13,14 +13,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Builds, commits, prints the counts; 0, or 1 with one line on standard error."""
     parser = argparse.ArgumentParser(prog="python -m tools_service.index", description=__doc__)
     parser.add_argument(
-        "--corpus", type=Path, required=True, help=".jsonl or .jsonl.gz with id, title and text"
+        "--corpus", required=True, help="a file or s3:// with id, title and text: .jsonl or .jsonl.gz"
     )
     parser.add_argument("--out", required=True, help="a folder or s3://bucket/prefix")
     parser.add_argument("--retriever", choices=("bm25", "dense"), default="bm25")
     parser.add_argument("--encoder", default="", help="dense: the sentence-embedding model")
     given = parser.parse_args(arguments)
     try:
-        counts = publish_index(given.retriever, given.corpus, given.out, encoder=given.encoder)
+        with local_corpus(given.corpus) as corpus:
+            counts = publish_index(given.retriever, corpus, given.out, encoder=given.encoder)
     except InputError as error:
         print(error, file=sys.stderr)
         return 1

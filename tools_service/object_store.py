@@ -1,4 +1,4 @@
-"""Index folders to and from S3 (boto3's own environment: AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID ...)."""
+"""Index folders, models and corpora to and from S3 (boto3's own environment: AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID ...)."""
 
 import tempfile
 from collections.abc import Iterator
@@ -58,6 +58,23 @@ def download_artifact(uri: str, folder: Path) -> Path:
     return folder
 
 
+def download_file(uri: str, folder: Path) -> Path:
+    """Downloads one object into `folder` under its own name.
+
+    Raises:
+        InputError: no such object, or the store can't be reached or refuses.
+    """
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    name = Path(key).name
+    if not bucket or not name or key.endswith("/"):
+        raise InputError(f"{uri}: expected s3://bucket/key of one object")
+    path = folder / name
+    client = _client()
+    with _explained(uri):
+        client.download_file(bucket, key, str(path))
+    return path
+
+
 def download_folder(uri: str, folder: Path) -> Path:
     """Downloads every object under the URI into `folder`, unless that was done before.
 
@@ -70,11 +87,13 @@ def download_folder(uri: str, folder: Path) -> Path:
     client = _client()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary, _explained(uri):
-        whole = Path(temporary) / "whole"
+        whole = (Path(temporary) / "whole").resolve()
         for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for item in page.get("Contents", ()):
-                path = whole / str(item["Key"]).removeprefix(prefix)
-                if whole not in path.resolve().parents:
+                if item["Key"].endswith("/"):  # what consoles make for an empty folder
+                    continue
+                path = (whole / str(item["Key"]).removeprefix(prefix)).resolve()
+                if whole not in path.parents:
                     raise InputError(f"{uri}: an object's name leads out of the folder: {item['Key']}")
                 path.parent.mkdir(parents=True, exist_ok=True)
                 client.download_file(bucket, item["Key"], str(path))

@@ -1,5 +1,6 @@
 """Which tools this service offers, from its settings."""
 
+from tools_service.cache import local_corpus
 from tools_service.calculator import calculator
 from tools_service.registry import Registry
 from tools_service.retrievers import index_of_corpus, open_retriever
@@ -31,11 +32,11 @@ def make_registry(settings: ToolsSettings) -> Registry:
 
 def _add_search(registry: Registry, settings: ToolsSettings) -> None:
     index = settings.index
-    if not index and settings.corpus is None:
+    if not index and not settings.corpus:
         registry.leave_out("wikipedia_search", "no corpus or index was given")
         return
     if not index:
-        assert settings.corpus is not None
-        index = str(index_of_corpus(settings.retriever, settings.corpus, encoder=settings.encoder))
+        with local_corpus(settings.corpus) as corpus:
+            index = str(index_of_corpus(settings.retriever, corpus, encoder=settings.encoder))
     retriever = open_retriever(settings.retriever, index, encoder=settings.encoder)
     registry.add(make_wikipedia_search(retriever, settings.passages))

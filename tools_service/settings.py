@@ -25,7 +25,7 @@ class ToolsSettings(BaseSettings):
     port: int = Field(DEFAULT_PORT, ge=0, le=65535)
     token: SecretStr = SecretStr("")  # bearer token; required unless it is development on loopback
 
-    corpus: Path | None = None  # .jsonl or .jsonl.gz for wikipedia_search
+    corpus: str = ""  # .jsonl or .jsonl.gz for wikipedia_search: a file or s3://
     index: str = ""  # instead of a corpus: a published index, a folder or s3://
     retriever: Literal["bm25", "dense"] = "bm25"
     encoder: str = ""  # the dense retriever's sentence-embedding model: a folder, hf:// or s3://

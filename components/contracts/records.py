@@ -96,7 +96,11 @@ class Outcome(Record):
 
 
 class Trace(Record):
-    """One question taken through the agent loop."""
+    """One question taken through the agent loop.
+
+    native_tools: the engine's chat template could render tool schemas itself; where it could not, the
+    system message describes them.
+    """
 
     id: str
     question: Question
@@ -109,6 +113,7 @@ class Trace(Record):
     adapter: str = ""  # digest of the adapter artifact, empty for the base model
     template_hash: str = ""
     call_format: str = ""
+    native_tools: bool = False
     prompt: PromptVariant = "multi_step"
     sample: int = 0
     seed: int = 0

@@ -1,19 +1,20 @@
 """A stage's settings: one line of canonical JSON in, a typed and checked object out."""
 
-import difflib
 import json
-from collections.abc import Mapping
-from typing import ClassVar, Self
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic_core import ErrorDetails
 
 from components.contracts.errors import InputError
+from components.contracts.nearest import nearest
 
 
 class StageSettings(BaseModel):
     """Base of every `components.<stage>.settings` model.
 
-    A settings string is a JSON object whose keys override a preset:
+    A settings string is a JSON object whose keys override a preset, at any depth:
     `{"preset": "demo", "epochs": 2}`. Without a preset the class's defaults hold.
     """
 
@@ -38,26 +39,54 @@ class StageSettings(BaseModel):
         if not isinstance(given, dict):
             raise InputError(f"{parameter}: expected a JSON object, got {type(given).__name__}")
         preset = given.pop("preset", None)
-        if preset is not None and preset not in cls.presets:
+        if preset is not None and preset not in list(cls.presets):
             raise InputError(
-                f"{parameter}: unknown preset {preset!r}{_nearest(str(preset), cls.presets)}; known: {', '.join(cls.presets)}"
+                f"{parameter}: unknown preset {preset!r}{nearest(str(preset), cls.presets)}; known: {', '.join(cls.presets)}"
             )
-        for key in given:
-            if key not in cls.model_fields:
-                raise InputError(f"{parameter}: unknown key {key!r}{_nearest(key, cls.model_fields)}")
-        merged = {**(cls.presets[preset] if preset else {}), **given}
         try:
-            return cls.model_validate(merged)
+            return cls.model_validate(merged(cls.presets[preset] if preset else {}, given))
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise InputError(f"{parameter}: {where}: {first['msg']}, got {first['input']!r}") from error
+            found = error.errors(include_url=False)
+            unknown = (one for one in found if one["type"] == "extra_forbidden")
+            raise InputError(f"{parameter}: {_described(next(unknown, found[0]), cls)}") from error
 
     def canonical(self) -> str:
         """The settings as canonical JSON: sorted keys, no spaces; equal settings, equal string."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
 
 
-def _nearest(word: str, known: Mapping[str, object]) -> str:
-    matches = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f" (did you mean {matches[0]!r}?)" if matches else ""
+def merged(base: Mapping[str, JsonValue], over: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """`base` with the values of `over`; where both hold an object, the objects are merged too."""
+    result = dict(base)
+    for key, value in over.items():
+        below = result.get(key)
+        result[key] = merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return result
+
+
+def _described(error: ErrorDetails, model: type[BaseModel]) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        *path, key = (str(part) for part in error["loc"])
+        return f"unknown key {where!r}{nearest(key, _fields_at(model, path))}"
+    reason = error["msg"].removeprefix("Value error, ")
+    return f"{where}: {reason}, got {error['input']!r}"
+
+
+def _fields_at(model: type[BaseModel], path: Sequence[str]) -> list[str]:
+    """The keys of the model that lies under `path`; none where that is no model."""
+    for part in path:
+        field = model.model_fields.get(part)
+        inner = next(_models(field.annotation), None) if field else None
+        if inner is None:
+            return []
+        model = inner
+    return list(model.model_fields)
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models in an annotation such as `Engine` or `Engine | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models(argument)

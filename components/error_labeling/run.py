@@ -8,6 +8,7 @@ from typing import Any
 from components.contracts.artifacts import Artifact
 from components.contracts.errors import InputError
 from components.contracts.jsonl import read_records, write_records
+from components.contracts.pages import write_page
 from components.contracts.progress import Progress
 from components.contracts.records import LabeledTrace, Trace
 from components.error_labeling.labels import label_turns
@@ -42,8 +43,7 @@ def run(
         metrics.log_metric(name, float(value))
     for error, count in summary.errors.items():
         metrics.log_metric(f"error_{error.value}", float(count))
-    Path(report.path).parent.mkdir(parents=True, exist_ok=True)
-    Path(report.path).write_text(render_report(summary), encoding="utf-8")
+    write_page(report.path, render_report(summary))
 
 
 def read_candidates(shards: Sequence[Artifact]) -> Iterator[Candidate]:

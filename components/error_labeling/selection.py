@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from components.contracts.records import Trace
 from components.error_labeling.labels import call_error
 from components.error_labeling.settings import ErrorLabelingSettings
+from components.rollout.prompts import offers_tools
 
 NOT_JUDGED = "outcome unknown: the question has no accepted answer"
 WRONG = "outcome wrong"
@@ -56,7 +57,7 @@ def candidate(trace: Trace) -> Candidate:
         calls=len(trace.calls),
         passed=sum(call_error(call) is None for call in trace.calls),
         cut_off=not trace.turns or trace.turns[-1].finish_reason == "length",
-        offered_tools=trace.prompt in ("single_step", "multi_step"),
+        offered_tools=offers_tools(trace.prompt),
         text=digest.digest(),
     )
 

@@ -14,6 +14,8 @@ from pydantic import JsonValue
 
 from components.contracts.artifacts import Artifact
 from components.contracts.jsonl import read_records, write_records
+from components.contracts.pages import write_page
+from components.contracts.policy_card import read_card
 from components.contracts.progress import Progress
 from components.contracts.records import EvaluationItem, Outcome, Question, Trace
 from components.contracts.tool_schemas import parse_tools, tool_name
@@ -76,8 +78,7 @@ def run(
     for name, value in scalar_metrics(summary).items():
         metrics.log_metric(name, value)
     title = f"{base_model} with adapter {digest[:12]}" if digest else base_model
-    Path(report.path).parent.mkdir(parents=True, exist_ok=True)
-    Path(report.path).write_text(render_report(title, summary, items), encoding="utf-8")
+    write_page(report.path, render_report(title, summary, items))
 
 
 def write_traces(
@@ -125,7 +126,7 @@ def _check_tools(questions: Sequence[Question], client: ToolsClient, options: Ev
 
 def _open_engine(base_model: str, policy: Artifact | None, options: EvaluationSettings) -> "Engine":
     """The engine, opened only once the adapter's card agrees with what is about to be used."""
-    from components.policy.card import check_card, read_card
+    from components.policy.card import check_card
     from components.policy.engine import open_engine
     from components.policy.load import open_chat
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from components.contracts.errors import InputError
 from components.contracts.jsonl import BadLine
+from components.contracts.progress import Progress
 from components.contracts.records import Question
 from components.ingest.contamination import HeldOutIndex
 from components.ingest.convert import Located, read_questions, short_hash
@@ -59,6 +60,8 @@ class Collector:
         self._long_tail: list[Located] = []
         self._texts: dict[str, str] = {}
         self._ids: set[str] = set()
+        self._rows = 0
+        self._progress = Progress("ingest", 1)
         self._unused = {("formats", pattern) for pattern in settings.formats}
         self._unused |= {("kinds", pattern) for pattern in settings.kinds}
 
@@ -68,18 +71,25 @@ class Collector:
         Raises:
             InputError: see `sources` and `convert`; a pattern of the settings that no file has.
         """
-        if self._settings.held_out.strip():
-            for uri in split_uris(self._settings.held_out, "ingest_settings.held_out"):
-                self._read_uri(uri, "ingest_settings.held_out", held_out=True)
-        for uri in split_uris(questions, "questions"):
+        given = self._settings.held_out
+        held_out = split_uris(given, "ingest_settings.held_out") if given.strip() else []
+        training = split_uris(questions, "questions")
+        # a step for each source, one for the split; the rows of a source are not known beforehand
+        self._progress = Progress("ingest", len(held_out) + len(training) + 1)
+        for uri in held_out:
+            self._read_uri(uri, "ingest_settings.held_out", held_out=True)
+            self._advance(1)
+        for uri in training:
             if uri == DEMO:
                 self._read_demo()
             else:
                 self._read_uri(uri, "questions", held_out=False)
+            self._advance(1)
         for name, pattern in sorted(self._unused):
             raise InputError(f"ingest_settings.{name}: no file of questions is called {pattern!r}")
         self._place_long_tail()
         self._drop_contaminated()
+        self._advance(1)
         return self.collection
 
     def _read_uri(self, uri: str, parameter: str, *, held_out: bool) -> None:
@@ -105,6 +115,8 @@ class Collector:
         before, kept, formats = self._quarantine.count, 0, set()
         for located in found:
             formats.add(located.format.name)
+            self._rows += 1
+            self._advance(0)
             unique = self._unique(located)
             if unique is None:
                 continue
@@ -134,6 +146,9 @@ class Collector:
             question = question.model_copy(update={"id": f"{question.id}-{short_hash(question.text)}"})
         self._ids.add(question.id)
         return Located(question, located.source, located.line, located.format)
+
+    def _advance(self, steps: int) -> None:
+        self._progress.advance(steps, questions=self._rows)
 
     def _place(self, located: Located, held_out: bool) -> None:
         (self.collection.held_out if held_out else self.collection.train).append(located)

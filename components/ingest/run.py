@@ -8,6 +8,7 @@ from typing import Any
 
 from components.contracts.errors import InputError
 from components.contracts.jsonl import write_records
+from components.contracts.pages import write_page
 from components.contracts.records import Question
 from components.ingest.collect import Collection, Collector
 from components.ingest.convert import Located
@@ -53,8 +54,7 @@ def run(
         writer.lineage.update(collection.lineage)
         notes = _notes(collection, wanted)
         text = render_report(collection.sources, counts, quarantine.reasons, notes, train, held_out)
-        Path(report.path).parent.mkdir(parents=True, exist_ok=True)
-        Path(report.path).write_text(text, encoding="utf-8")
+        write_page(report.path, text)
     for name in ("read", "kept", "quarantined", "train", "held_out", "duplicates", "contaminated"):
         metrics.log_metric(name, counts[name])
     done = "{train} training, {held_out} held out, {quarantined} set aside".format_map(counts)

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, field_validator
 
+from components.contracts.kinds import reason_against
 from components.contracts.settings import StageSettings
 
 FormatName = Literal["popqa", "nq", "gsm8k", "messages", "sharegpt", "plain"]
@@ -63,3 +64,10 @@ class IngestSettings(StageSettings):
         "held-out one; 0 looks for equal questions only.",
     )
     shards: int = Field(1, ge=1, le=1024, description="Parts that trace generation works on side by side.")
+
+    @field_validator("kinds")
+    @classmethod
+    def _are_not_reserved(cls, kinds: dict[str, str]) -> dict[str, str]:
+        for reason in filter(None, map(reason_against, kinds.values())):
+            raise ValueError(reason)
+        return kinds

@@ -1,7 +1,6 @@
 """From a base model's URI to a folder with its files on this machine."""
 
 import hashlib
-import json
 from pathlib import Path
 
 from components.contracts.errors import InputError
@@ -81,19 +80,3 @@ def check_weights(folder: Path, name: str) -> None:
             f"base_model: {name!r} has pickled weights ({pickled[0]}); only safetensors are loaded"
         )
     raise InputError(f"base_model: {name!r} has no *.safetensors file")
-
-
-def read_config(folder: Path) -> dict[str, object]:
-    """config.json of a model folder.
-
-    Raises:
-        InputError: it is absent or not a JSON object.
-    """
-    path = folder / "config.json"
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
-        raise InputError(f"base_model: {path}: can't be read as JSON: {error}") from error
-    if not isinstance(config, dict):
-        raise InputError(f"base_model: {path}: expected a JSON object")
-    return config

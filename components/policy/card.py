@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import JsonValue, ValidationError
+from pydantic import JsonValue
 
 from components.contracts.errors import InputError
+from components.contracts.policy_card import CARD_FILE, read_card
 from components.contracts.records import PolicyCard
 from components.policy.chat import Chat
-
-CARD_FILE = "policy.json"
 
 
 def make_card(
@@ -31,23 +30,6 @@ def write_card(card: PolicyCard, folder: Path) -> Path:
     path = folder / CARD_FILE
     path.write_text(card.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return path
-
-
-def read_card(folder: Path) -> PolicyCard:
-    """The card of an adapter's folder.
-
-    Raises:
-        InputError: there is none, or it can't be read.
-    """
-    path = folder / CARD_FILE
-    try:
-        return PolicyCard.model_validate_json(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"adapter: {folder} has no {CARD_FILE}; expected an adapter/1 artifact") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise InputError(f"adapter: {path}: {where}: {first['msg']}") from error
 
 
 def check_card(card: PolicyCard, chat: Chat, base_model: str) -> None:

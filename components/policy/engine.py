@@ -73,7 +73,7 @@ class Engine(Protocol):
 def open_engine(base_model: str, adapter: Path | None, settings: EngineSettings) -> Engine:
     """The engine that `settings` asks for.
 
-    adapter: folder of a LoRA adapter; for "openai" it must be None: the server holds its own.
+    adapter: folder of an `adapter/1`; for "openai" it must be None: the server holds its own.
 
     Raises:
         InputError: the model can't be loaded, the server can't be reached, or the adapter was made for

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,9 @@ from components.policy.settings import ModelSettings
 if TYPE_CHECKING:
     import torch
 
+ADAPTER_CONFIG = "adapter_config.json"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+MODEL_CONFIG = "config.json"
 PAD_CANDIDATES = ("<|endoftext|>", "<|finetune_right_pad_id|>", "<pad>", "[PAD]", "<unk>")
 
 
@@ -37,10 +41,11 @@ def load_policy(
     trainable: bool = False,
     merge: bool = False,
 ) -> Policy:
-    """Load the base model from its URI (see `resolve_base_model`), with a LoRA adapter if one is given.
+    """Load the base model from its URI (see `resolve_base_model`), with an adapter if one is given.
 
-    `adapter` is a folder in peft's layout (an `adapter/1` artifact is one). `merge` folds it into the
-    weights in memory, for sampling; nothing is written. `trainable` leaves its weights trainable.
+    `adapter` is the folder of an `adapter/1`: LoRA weights in peft's layout, or a whole model (see
+    `holds_whole_model`), which is then loaded in the base model's place. `merge` folds LoRA weights into
+    the model in memory, for sampling; nothing is written. `trainable` leaves them trainable.
 
     Raises:
         InputError: the model, its tokenizer or the adapter can't be loaded, or nf4 without a GPU.
@@ -53,8 +58,7 @@ def load_policy(
     settings = settings or ModelSettings()
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    folder = resolve_base_model(base_model)
-    check_weights(folder, base_model)
+    folder, name, lora = choose_weights(base_model, adapter)
     device = pick_device(settings.device)
     arguments: dict[str, Any] = {"dtype": pick_dtype(settings.dtype, device)}
     if settings.quantization == "nf4":
@@ -65,15 +69,33 @@ def load_policy(
             str(folder), use_safetensors=True, trust_remote_code=False, local_files_only=True, **arguments
         )
     except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"base_model: can't load {base_model!r}: {_first_line(error)}") from error
+        raise InputError(f"base_model: can't load {name!r}: {_first_line(error)}") from error
     if settings.quantization == "none":
         model = model.to(device)
-    tokenizer = load_tokenizer(folder, base_model)
-    chat = Chat(tokenizer, call_format, stop_ids=_generation_stops(model))
+    chat = chat_of_folder(folder, name, call_format)
     model = model.eval()
-    if adapter is not None:
-        model = _with_adapter(model, Path(adapter), trainable=trainable, merge=merge)
-    return Policy(model, tokenizer, chat, base_model, device)
+    if lora is not None:
+        model = _with_adapter(model, lora, trainable=trainable, merge=merge)
+    return Policy(model, chat.tokenizer, chat, base_model, device)
+
+
+def holds_whole_model(adapter: Path) -> bool:
+    """Whether the folder of an `adapter/1` holds a whole model (full fine-tuning), not LoRA weights."""
+    return (adapter / MODEL_CONFIG).is_file() and not (adapter / ADAPTER_CONFIG).is_file()
+
+
+def choose_weights(base_model: str, adapter: Path | None) -> tuple[Path, str, Path | None]:
+    """(the model's folder, its name in messages, the LoRA adapter to put on it): every engine's decision.
+
+    Raises:
+        InputError: the model can't be resolved, or its weights are not safetensors.
+    """
+    if adapter is not None and holds_whole_model(adapter):
+        check_weights(adapter, str(adapter))
+        return adapter, str(adapter), None
+    folder = resolve_base_model(base_model)
+    check_weights(folder, base_model)
+    return folder, base_model, adapter
 
 
 def load_tokenizer(folder: Path, name: str = "") -> Any:
@@ -107,7 +129,16 @@ def open_chat(base_model: str, call_format: str) -> Chat:
     Raises:
         InputError: the model or its tokenizer can't be loaded.
     """
-    return Chat(load_tokenizer(resolve_base_model(base_model), base_model), call_format)
+    return chat_of_folder(resolve_base_model(base_model), base_model, call_format)
+
+
+def chat_of_folder(folder: Path, name: str, call_format: str) -> Chat:
+    """The chat of a model folder; its generation config's EOS ids end a turn too.
+
+    Raises:
+        InputError: the tokenizer or that config can't be read.
+    """
+    return Chat(load_tokenizer(folder, name), call_format, stop_ids=_generation_stops(folder))
 
 
 def pick_device(wanted: str) -> torch.device:
@@ -160,7 +191,7 @@ def _nf4(device: torch.device) -> Any:
 def _with_adapter(model: Any, adapter: Path, *, trainable: bool, merge: bool) -> Any:
     from peft import PeftModel
 
-    for name in ("adapter_config.json", "adapter_model.safetensors"):
+    for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS):
         if not (adapter / name).is_file():
             raise InputError(f"adapter: {adapter} has no {name}; expected a peft adapter in safetensors")
     try:
@@ -170,11 +201,18 @@ def _with_adapter(model: Any, adapter: Path, *, trainable: bool, merge: bool) ->
     return wrapped.merge_and_unload() if merge else wrapped
 
 
-def _generation_stops(model: Any) -> tuple[int, ...]:
-    found = getattr(model.generation_config, "eos_token_id", None)
-    if found is None:
-        return ()
-    return tuple(found) if isinstance(found, list) else (int(found),)
+def _generation_stops(folder: Path) -> tuple[int, ...]:
+    """The EOS ids of generation_config.json, or of config.json where there is none, as transformers does it."""
+    for name in ("generation_config.json", MODEL_CONFIG):
+        path = folder / name
+        if not path.is_file():
+            continue
+        try:
+            found = json.loads(path.read_text(encoding="utf-8")).get("eos_token_id")
+            return tuple(map(int, found if isinstance(found, list) else [found])) if found is not None else ()
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise InputError(f"base_model: {path}: can't be read: {_first_line(error)}") from error
+    return ()
 
 
 def _first_line(error: Exception) -> str:

@@ -2,7 +2,9 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from components.contracts.tool_calls import get_call_format
 
 
 class ModelSettings(BaseModel):
@@ -48,3 +50,8 @@ class EngineSettings(BaseModel):
     server_tokens: bool = False
     concurrency: int = Field(default=16, ge=1)
     timeout: float = Field(default=120.0, gt=0)
+
+    @field_validator("call_format")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        return get_call_format(name).name

@@ -10,12 +10,11 @@ from typing import Any
 from components.contracts.errors import InputError
 from components.contracts.records import FinishReason
 from components.contracts.tool_calls import get_call_format
-from components.policy.base_model import check_weights, resolve_base_model
 from components.policy.card import check_adapter
 from components.policy.chat import Chat
 from components.policy.engine import Completion, Conversation, Sampling
 from components.policy.finish import finish_turn
-from components.policy.load import load_tokenizer
+from components.policy.load import ADAPTER_CONFIG, chat_of_folder, choose_weights
 from components.policy.settings import EngineSettings
 
 LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # those vLLM has room for
@@ -48,9 +47,8 @@ class VllmEngine:
             raise InputError(
                 "engine: kind 'vllm' needs the package vllm, which the GPU images hold; use 'transformers' here"
             ) from error
-        folder = resolve_base_model(base_model)
-        check_weights(folder, base_model)
-        chat = Chat(load_tokenizer(folder, base_model), settings.call_format)
+        folder, name, lora = choose_weights(base_model, adapter)
+        chat = chat_of_folder(folder, name, settings.call_format)
         if adapter is not None:
             check_adapter(adapter, chat, base_model)
         llm = LLM(
@@ -59,12 +57,12 @@ class VllmEngine:
             load_format="safetensors",
             trust_remote_code=False,
             enable_prefix_caching=True,
-            enable_lora=adapter is not None,
-            max_lora_rank=_room_for_rank(adapter),
+            enable_lora=lora is not None,
+            max_lora_rank=_room_for_rank(lora),
             quantization="bitsandbytes" if settings.model.quantization == "nf4" else None,
         )
-        lora = LoRARequest("adapter", 1, str(adapter)) if adapter is not None else None
-        return cls(base_model, llm, chat, lora)
+        request = LoRARequest("adapter", 1, str(lora)) if lora is not None else None
+        return cls(base_model, llm, chat, request)
 
     def complete(
         self, conversations: Sequence[Conversation], sampling: Sampling, *, seeds: Sequence[int]
@@ -112,7 +110,7 @@ def _room_for_rank(adapter: Path | None) -> int:
     """The smallest rank vLLM can reserve that holds the adapter's."""
     if adapter is None:
         return LORA_RANKS[0]
-    config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
+    config = json.loads((adapter / ADAPTER_CONFIG).read_text(encoding="utf-8"))
     rank = max([int(config.get("r", 8)), *map(int, config.get("rank_pattern", {}).values())])
     if rank > LORA_RANKS[-1]:
         raise InputError(f"adapter: {adapter}: rank {rank} is more than vLLM serves ({LORA_RANKS[-1]})")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from components.contracts.errors import InputError
+from components.contracts.progress import Progress
 
 
 class Skipped(Exception):
@@ -34,7 +35,7 @@ class Row:
 
 
 def run_checks(checks: Sequence[Check], deadline: float) -> list[Row]:
-    """Run all checks at once; the rows come in the order of the checks.
+    """Run all checks at once, with progress; the rows come in the order of the checks.
 
     A check without an answer after `deadline` seconds failed. Its thread is left behind (a daemon),
     since a socket that hangs can't be interrupted.
@@ -43,6 +44,7 @@ def run_checks(checks: Sequence[Check], deadline: float) -> list[Row]:
     for number, check in enumerate(checks):
         threading.Thread(target=_answer, args=(number, check, answers), daemon=True).start()
     rows: dict[int, Row] = {}
+    progress = Progress("preflight", len(checks))
     end = time.monotonic() + deadline
     while len(rows) < len(checks):
         try:
@@ -50,6 +52,7 @@ def run_checks(checks: Sequence[Check], deadline: float) -> list[Row]:
         except queue.Empty:
             break
         rows[number] = row
+        progress.advance()
     late = f"no answer within {deadline:g} s; check the address, the network and the service behind it"
     return [rows.get(number, Row(one.name, one.subject, "failed", late)) for number, one in enumerate(checks)]
 

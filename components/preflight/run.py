@@ -8,6 +8,7 @@ from typing import Any
 
 from components.contracts.errors import InputError
 from components.contracts.settings import StageSettings
+from components.preflight.agreement import look_at_agreement
 from components.preflight.checks import Check, run_checks
 from components.preflight.machine import gpu_wishes, look_at_disk, look_at_gpu, look_at_secret
 from components.preflight.model import look_at_model
@@ -41,7 +42,7 @@ def run(
     stages = settings_of_stages(stage_settings)
     parsed = parsed_settings(stages)
     stores = {"artifact_store": artifact_store, "checkpoint_root": checkpoint_root, "publish_to": publish_to}
-    checks = settings_checks(stages)
+    checks = settings_checks(stages) + _agreement(parsed)
     checks += [Check("secret", name, partial(look_at_secret, name)) for name in wanted.secrets]
     sources = _uris(questions, getattr(parsed.get("ingest"), "held_out", ""))
     if any(uri.startswith("s3://") for uri in (*sources, base_model, *stores.values())):
@@ -67,6 +68,13 @@ def run(
 
 def _uris(*lists: str) -> list[str]:
     return [uri.strip() for text in lists for uri in text.split(",") if uri.strip()]
+
+
+def _agreement(parsed: Mapping[str, Any]) -> list[Check]:
+    if not {"trace_generation", "evaluation"} <= parsed.keys():
+        return []
+    look = partial(look_at_agreement, parsed["trace_generation"], parsed["evaluation"])
+    return [Check("settings", "trace_generation and evaluation", look)]
 
 
 def _engine_urls(parsed: Mapping[str, StageSettings]) -> list[str]:

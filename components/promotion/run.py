@@ -6,13 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import JsonValue
 
 from components.contracts.artifacts import Artifact
 from components.contracts.errors import InputError
 from components.contracts.jsonl import read_raw, read_records
+from components.contracts.pages import write_page
+from components.contracts.policy_card import read_card
 from components.contracts.progress import Progress
-from components.contracts.records import EvaluationItem, LabeledTrace, PolicyCard, Trace
+from components.contracts.records import EvaluationItem, LabeledTrace, Trace
 from components.promotion.comparison import Comparison, compare, summary_of
 from components.promotion.gate import Decision, decide
 from components.promotion.model_card import render_model_card
@@ -46,7 +48,8 @@ def run(
 
     Raises:
         InputError: settings or artifacts can't be used, the two evaluations judged different
-            questions, `after` judged another adapter, or `publish_to` can't be written.
+            questions or were made under different settings, `after` judged another adapter, or
+            `publish_to` or an output can't be written.
     """
     options = PromotionSettings.parse(settings)
     inputs = {
@@ -56,6 +59,7 @@ def run(
         "labeled": open_input(labeled.path, "labeled_traces/1", artifact_store),
     }
     check_lineage(inputs["before"], inputs["after"], inputs["adapter"])
+    check_conditions(inputs["before"], inputs["after"])
     progress = Progress("promotion", 4)
     items = {
         side: list(read_records(inputs[side].path("items.jsonl"), EvaluationItem))
@@ -88,8 +92,8 @@ def run(
         text = json.dumps(summary_of(compared) | verdict_of(decision, facts), indent=2, allow_nan=False)
         (writer.folder / "summary.json").write_text(text + "\n", encoding="utf-8")
         (writer.folder / "report.html").write_text(page, encoding="utf-8")
-    write_text(report.path, page)
-    write_text(model_card.path, card)
+    write_page(report.path, page)
+    write_page(model_card.path, card)
     for name, value in scalar_metrics(compared, decision).items():
         metrics.log_metric(name, value)
     progress.advance()
@@ -114,6 +118,22 @@ def check_lineage(before: Artifact, after: Artifact, adapter: Artifact) -> None:
         )
 
 
+def check_conditions(before: Artifact, after: Artifact) -> None:
+    """Refuse evaluations of different base models or under different settings.
+
+    Raises:
+        InputError: names the first setting that differs, and both values.
+    """
+    sides = [_conditions(side.manifest.details) for side in (before, after)]
+    for name in sorted(sides[0].keys() | sides[1].keys()):
+        values = [side.get(name, "absent") for side in sides]
+        if values[0] != values[1]:
+            raise InputError(
+                f"before and after were made under different {name} ({values[0]} and {values[1]}), expected two "
+                "evaluations that differ in the adapter alone"
+            )
+
+
 def read_traces(evaluation: Artifact) -> dict[str, Trace]:
     """The traces of an evaluation by question id."""
     return {trace.question.id: trace for trace in read_records(evaluation.path("traces.jsonl"), Trace)}
@@ -132,13 +152,7 @@ def gather_facts(inputs: Mapping[str, Artifact], options: PromotionSettings) -> 
     Raises:
         InputError: the adapter's policy.json can't be read.
     """
-    path = inputs["adapter"].path("policy.json")
-    try:
-        policy = PolicyCard.model_validate_json(path.read_text(encoding="utf-8"))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise InputError(f"{path}: {where}: {first['msg']}, expected a policy card") from error
+    policy = read_card(inputs["adapter"].folder)
     return Facts(
         base_model=policy.base_model,
         adapter=inputs["adapter"].digest,
@@ -187,12 +201,6 @@ def scalar_metrics(compared: Comparison, decision: Decision) -> dict[str, float]
     return found
 
 
-def write_text(path: str, text: str) -> None:
-    """Write an output file of KFP's, its folder included."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_text(text, encoding="utf-8")
-
-
 def print_decision(decision: Decision, facts: Facts) -> None:
     """The verdict as log lines."""
     print(f"[promotion] {'promoted' if decision.promoted else 'not promoted'}", flush=True)
@@ -200,6 +208,17 @@ def print_decision(decision: Decision, facts: Facts) -> None:
         print(f"[promotion] {'passed' if check.passed else 'FAILED'}: {check.reason}", flush=True)
     if facts.published:
         print(f"[promotion] published to {facts.published}", flush=True)
+
+
+def _conditions(details: Mapping[str, JsonValue], prefix: str = "") -> dict[str, str]:
+    """Each value as JSON, by its dotted name."""
+    found: dict[str, str] = {}
+    for name, value in details.items():
+        if isinstance(value, dict):
+            found |= _conditions(value, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = json.dumps(value)
+    return found
 
 
 def _logged_losses(path: Path) -> Iterator[dict[str, float]]:

@@ -96,6 +96,7 @@ class Dialogue:
             adapter=adapter,
             template_hash=engine.template_hash,
             call_format=engine.call_format,
+            native_tools=engine.native_tools,
             prompt=settings.variant,
             sample=self.sample,
             seed=settings.seed,

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from components.contracts.errors import InputError
-from components.contracts.records import LabeledTrace
+from components.contracts.records import LabeledTrace, Message
 from components.contracts.tool_schemas import ToolSchema, parse_tools
-from components.rollout.prompts import offers_tools, template_tools
+from components.rollout.prompts import build_messages, offers_tools, template_tools
 
 if TYPE_CHECKING:
     from components.policy.chat import Chat, Encoding
@@ -89,28 +89,56 @@ def prepare_examples(traces: Iterable[LabeledTrace], chat: Chat, *, max_tokens: 
 def encode_trace(trace: LabeledTrace, chat: Chat) -> Example:
     """Token ids of the whole conversation, sampled ones verbatim, and their weights.
 
-    Turns of engines that gave no ids (`retokenized`) are encoded from their text.
+    Turns of engines that gave no ids (`retokenized`) are encoded from their text; a trace that has no
+    other begins with the prompt that `chat`'s policy is shown, not with the one its engine saw.
 
     Raises:
         InputError: the ids are not those of the text, so another tokenizer gave them.
     """
-    sampled = {turn.message: turn.token_ids for turn in trace.turns if not turn.retokenized}
-    for message, token_ids in sampled.items():
-        if chat.decode(token_ids) != trace.messages[message].content:
+    messages, tools = shown_prompt(trace, chat)
+    sampled: dict[int, Sequence[int]] = {}
+    for turn in trace.turns:
+        if turn.retokenized:
+            sampled[turn.message] = encode_turn(chat, messages[: turn.message + 1], tools, sampled)
+            continue
+        sampled[turn.message] = turn.token_ids
+        if chat.decode(turn.token_ids) != messages[turn.message].content:
             raise InputError(
-                f"trace {trace.id}: message {message}: its token ids do not decode to its text; expected traces "
-                "sampled with the tokenizer of base_model"
+                f"trace {trace.id}: message {turn.message}: its token ids do not decode to its text; expected "
+                "traces sampled with the tokenizer of base_model"
             )
-    encoding = chat.encode(trace.messages, shown_tools(trace, chat.native_tools), sampled=sampled)
+    encoding = chat.encode(messages, tools, sampled=sampled)
     weights = weigh_tokens(trace, encoding, chat.stop_ids)
     return Example(trace.id, array("i", encoding.ids), weights)
 
 
-def shown_tools(trace: LabeledTrace, native_tools: bool) -> tuple[ToolSchema, ...]:
-    """The tools that the chat template was given when the trace was sampled."""
-    if not offers_tools(trace.prompt):
-        return ()
-    return template_tools(parse_tools(trace.tools), trace.call_format, native_tools)
+def encode_turn(
+    chat: Chat,
+    messages: Sequence[Message],
+    tools: Sequence[ToolSchema],
+    sampled: Mapping[int, Sequence[int]],
+) -> list[int]:
+    """Ids of the last message, an assistant's, behind the generation prompt as the policy will see it.
+
+    Encoded together with its surroundings, the text's first characters could merge with the prompt's last.
+    """
+    *before, turn = messages
+    if not turn.content:
+        return []
+    encoding = chat.encode(before, tools, sampled=sampled, prefill=turn.content)
+    return encoding.ids[encoding.spans[-1].start :]
+
+
+def shown_prompt(trace: LabeledTrace, chat: Chat) -> tuple[tuple[Message, ...], tuple[ToolSchema, ...]]:
+    """The messages to train on, and the tools that the chat template renders before them."""
+    offered = parse_tools(trace.tools) if offers_tools(trace.prompt) else ()
+    if not _free_of_ids(trace):
+        return trace.messages, template_tools(offered, trace.call_format, trace.native_tools)
+    begin = build_messages(
+        trace.question, offered, trace.prompt, trace.call_format, native_tools=chat.native_tools
+    )
+    messages = (*begin, *trace.messages[len(begin) :])
+    return messages, template_tools(offered, trace.call_format, chat.native_tools)
 
 
 def weigh_tokens(trace: LabeledTrace, encoding: Encoding, stop_ids: Collection[int]) -> array[float]:
@@ -145,8 +173,7 @@ def check_trace(trace: LabeledTrace, template_hash: str, call_format: str) -> No
             f"trace {trace.id}: call_format is {trace.call_format!r}, the policy's is {call_format!r}; "
             "generate the traces again in that format"
         )
-    free_of_ids = not trace.template_hash and all(turn.retokenized for turn in trace.turns)
-    if trace.template_hash != template_hash and not free_of_ids:
+    if trace.template_hash != template_hash and not _free_of_ids(trace):
         raise InputError(
             f"trace {trace.id}: sampled under chat template {trace.template_hash!r}, the policy's is "
             f"{template_hash!r}; generate the traces again with this base model"
@@ -156,6 +183,11 @@ def check_trace(trace: LabeledTrace, template_hash: str, call_format: str) -> No
             f"trace {trace.id}: labels are for messages {[label.message for label in trace.labels]}, "
             f"expected one for each assistant turn {[turn.message for turn in trace.turns]}"
         )
+
+
+def _free_of_ids(trace: LabeledTrace) -> bool:
+    """Whether the trace is text from an engine whose template and tokens are not known."""
+    return not trace.template_hash and all(turn.retokenized for turn in trace.turns)
 
 
 def _nothing_left(prepared: Prepared, max_tokens: int) -> str:

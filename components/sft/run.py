@@ -4,15 +4,16 @@ import itertools
 import json
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from components.contracts.artifacts import Artifact
 from components.contracts.errors import InputError
 from components.contracts.images import VERSION
 from components.contracts.jsonl import read_records, write_records
+from components.contracts.pages import write_page
+from components.contracts.policy_card import read_card
 from components.contracts.records import LabeledTrace
-from components.policy.card import check_card, make_card, read_card, write_card
+from components.policy.card import check_card, make_card, write_card
 from components.sft.checkpoints import Checkpoints, checkpoint_key
 from components.sft.dataset import Prepared, prepare_examples
 from components.sft.distributed import (
@@ -86,13 +87,12 @@ def run(
         write_records(writer.folder / "training_log.jsonl", result.log)
         writer.counts.update(examples=len(prepared.examples), steps=result.steps)
         writer.lineage.update(lineage)
+    page = render_report([row.loss for row in result.log], figures, parsed.model_dump())
+    write_page(report.path, page)
     if checkpoints is not None:
         checkpoints.clear()
     for name, value in figures.items():
         metrics.log_metric(name, float(value))
-    Path(report.path).parent.mkdir(parents=True, exist_ok=True)
-    page = render_report([row.loss for row in result.log], figures, parsed.model_dump())
-    Path(report.path).write_text(page, encoding="utf-8")
 
 
 def peek_call_format(traces: Artifact) -> tuple[str, Iterator[LabeledTrace]]:

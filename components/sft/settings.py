@@ -17,7 +17,7 @@ class SFTSettings(StageSettings):
         "demo": {
             "lora_alpha": 32,
             "learning_rate": 2e-3,
-            "epochs": 2,
+            "epochs": 3,
             "warmup": 0.1,
             "batch_size": 8,
             "micro_batch": 8,

@@ -148,8 +148,7 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         """Start counting; a resumed run starts at its checkpoint's step."""
-        self.progress = Progress("sft", state.max_steps)
-        self.progress.done = state.global_step
+        self.progress = Progress("sft", state.max_steps, start=state.global_step)
 
     def on_log(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any

@@ -3,7 +3,6 @@
 import json
 import shutil
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,15 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import set_seed
 
 from components.contracts.errors import InputError
-from components.policy.load import Policy, load_policy
+from components.policy.load import (
+    ADAPTER_CONFIG,
+    ADAPTER_WEIGHTS,
+    Policy,
+    holds_whole_model,
+    load_policy,
+)
 from components.policy.settings import ModelSettings
 from components.sft.settings import SFTSettings
-
-ADAPTER_WEIGHTS = "adapter_model.safetensors"
-ADAPTER_CONFIG = "adapter_config.json"
 
 
 def require_method_fits(settings: SFTSettings, initial: Path | None) -> None:
@@ -31,7 +33,7 @@ def require_method_fits(settings: SFTSettings, initial: Path | None) -> None:
         raise InputError(
             "sft_settings: method: 'qlora' needs a CUDA device and there is none; expected 'lora' or 'full' here"
         )
-    if settings.method != "full" and initial is not None and not (initial / ADAPTER_CONFIG).is_file():
+    if settings.method != "full" and initial is not None and holds_whole_model(initial):
         raise InputError(
             f"initial: {initial} holds a whole model, not a LoRA adapter; with method {settings.method!r} the "
             "result would not fit base_model; expected method 'full', or that model as base_model"
@@ -57,16 +59,14 @@ def load_trainable(
         dtype="float32" if full else settings.dtype,
         quantization="nf4" if settings.method == "qlora" else "none",
     )
-    whole = initial is not None and not (initial / ADAPTER_CONFIG).is_file()
     policy = load_policy(
-        str(initial) if whole else base_model,
-        adapter=None if whole else initial,
+        base_model,
+        adapter=initial,
         settings=held,
         call_format=call_format,
         trainable=not full,
         merge=full,
     )
-    policy = replace(policy, base_model=base_model)
     if full:
         policy.model.requires_grad_(True)
     elif initial is None:

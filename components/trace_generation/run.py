@@ -53,8 +53,10 @@ def run(
             writer.lineage["question_set"] = opened.digest
             if policy is not None:
                 writer.lineage["adapter"] = policy.digest
+            total, shards = len(questions) * parsed.num_samples, shard_count(opened)
+            part = f"{shard + 1}/{shards}" if shards > 1 else ""
             judged = generate(questions, engine, client, parsed, policy.digest if policy else "")
-            tally = write_traces(writer.folder / "traces.jsonl", judged, len(questions) * parsed.num_samples)
+            tally = write_traces(writer.folder / "traces.jsonl", judged, total, part)
             writer.counts.update(tally.counts())
     for name, value in tally.metrics().items():
         metrics.log_metric(name, value)
@@ -63,13 +65,18 @@ def run(
         print(f"[trace_generation] {lost} of {tally.calls} calls were lost by the tools service", flush=True)
 
 
+def shard_count(questions: Artifact) -> int:
+    """Into how many shards the training questions are cut."""
+    return int(questions.manifest.counts.get("shards", 1))
+
+
 def read_shard(questions: Artifact, shard: int) -> list[Question]:
     """The training questions i with i mod shards == shard.
 
     Raises:
         InputError: there is no such shard, or a line is not a question.
     """
-    shards = int(questions.manifest.counts.get("shards", 1))
+    shards = shard_count(questions)
     if not 0 <= shard < shards:
         raise InputError(
             f"shard: {shard} is not one of the question set's {shards}; expected 0..{shards - 1}"
@@ -122,10 +129,10 @@ def judge(trace: Trace) -> Trace:
     return trace.model_copy(update={"outcome": outcome})
 
 
-def write_traces(path: Path, traces: Iterable[Trace], total: int) -> Tally:
-    """Write traces one a line as they come, with progress; returns their counts."""
+def write_traces(path: Path, traces: Iterable[Trace], total: int, part: str = "") -> Tally:
+    """Write traces one a line as they come, with progress (of shard `part`); returns their counts."""
     tally = Tally()
-    progress = Progress("trace_generation", total)
+    progress = Progress("trace_generation", total, part=part)
 
     def counted() -> Iterator[Trace]:
         for trace in traces:

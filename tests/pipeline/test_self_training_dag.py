@@ -10,10 +10,12 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import boto3
 import psutil
 import pytest
 
@@ -24,6 +26,7 @@ from tests.test_model import build_test_model, plain_questions, word_problems
 pytestmark = pytest.mark.xdist_group("self_training_dag")  # one run serves all these tests
 
 MARK = "WHETSTONE_TEST_RUN"
+SECRETS = ("AWS_SECRET_ACCESS_KEY", "WHETSTONE_TOOLS_TOKEN")
 SMALL = (
     "trace_generation.variant=single_step",
     "trace_generation.max_new_tokens=40",
@@ -33,10 +36,12 @@ SMALL = (
     "evaluation.max_new_tokens=40",
     "sft.epochs=1",
     "sft.lora_rank=2",
-    "sft.batch_size=8",
+    "sft.batch_size=1",
+    "sft.save_every=1",
     "ingest.shards=2",
     "ingest.held_out_share=0.5",
 )
+SLOW_TRACES = ("trace_generation.num_samples=30", "trace_generation.concurrent=1")
 STAGES = (
     "Preflight",
     "Ingest",
@@ -61,7 +66,9 @@ class Place:
 
     def command(self, *words: str, questions: str) -> list[str]:
         inputs = (f"questions={questions}", "corpus=corpus.jsonl", "base_model=model")
-        return [sys.executable, "-m", "pipelines", "run", "self_training", *inputs, *SMALL, *words]
+        given = {word.partition("=")[0] for word in words}
+        small = [word for word in SMALL if word.partition("=")[0] not in given]
+        return [sys.executable, "-m", "pipelines", "run", "self_training", *inputs, *small, *words]
 
     @contextmanager
     def start(
@@ -69,6 +76,9 @@ class Place:
     ) -> Iterator[tuple["subprocess.Popen[str]", str]]:
         """The command at work, and the mark that all its descendants carry in their environment."""
         mark = uuid.uuid4().hex
+        # a shell's background job ignores SIGINT, which children inherit and the command then leaves alone
+        if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         environment = {**os.environ, MARK: mark, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
         process = subprocess.Popen(
             self.command(*words, questions=questions),
@@ -81,7 +91,9 @@ class Place:
         try:
             yield process, mark
         finally:
-            process.kill()
+            for one in [process, *marked(mark)]:  # only after a failure is there anybody left
+                with suppress(psutil.NoSuchProcess):
+                    one.kill()
             process.communicate()
 
 
@@ -90,6 +102,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     folder = tmp_path_factory.mktemp("self_training")
     build_test_model(folder / "model")
     write_records(folder / "questions.jsonl", [*word_problems(20, seed=7), *plain_questions(6, seed=7)])
+    write_records(folder / "few.jsonl", [*word_problems(12, seed=8), *plain_questions(2, seed=8)])
     passage = {"id": "1", "title": "Averes", "text": "Averes is a town in Portugal."}
     (folder / "corpus.jsonl").write_text(json.dumps(passage) + "\n", encoding="utf-8")
     return Place(folder)
@@ -97,32 +110,83 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 @dataclass(frozen=True)
 class Finished:
-    """A run that is over: what it printed, its folder, and who is still there."""
+    """A run that is over, its SFT killed once: what it printed, its folder, who is still there, its environment."""
 
     output: str
     folder: Path
     left: list[str]
+    environment: dict[str, str]
+
+    @property
+    def pipeline(self) -> Path:
+        (root,) = (self.folder / "pipeline").iterdir()
+        return root
 
 
 @pytest.fixture(scope="module")
 def finished(place: Place) -> Finished:
     with place.start() as (process, mark):
-        output, _ = process.communicate(timeout=900)
+        assert process.stdout is not None
+        lines: list[str] = []
+        for line in process.stdout:
+            lines.append(line)
+            if line.startswith("SFT ..."):
+                environment = kill_training(mark)
+        assert process.wait(timeout=60) == 0, "".join(lines)
         left = descendants(mark)
-    assert process.returncode == 0, output
-    return Finished(output, place.runs / "latest", left)
+    return Finished("".join(lines), place.runs / "latest", left, environment)
 
 
-def descendants(mark: str) -> list[str]:
+def kill_training(mark: str, seconds: float = 120) -> dict[str, str]:
+    """SIGKILL the process of the SFT stage once a whole checkpoint is in the store; gives its environment."""
+    deadline = time.monotonic() + seconds
+    while not (found := stage_processes(mark, "sft")):
+        assert time.monotonic() < deadline, "the SFT stage has no process"
+        time.sleep(0.1)
+    environment: dict[str, str] = found[0].environ()
+    client: Any = boto3.client(
+        "s3",
+        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        region_name=environment["AWS_DEFAULT_REGION"],
+    )
+    while True:
+        assert time.monotonic() < deadline, "no checkpoint in the store"
+        stored = client.list_objects_v2(Bucket="whetstone", Prefix="checkpoints/").get("Contents", ())
+        if any(entry["Key"].endswith("/manifest.json") for entry in stored):
+            break
+        time.sleep(0.05)
+    for one in found:
+        one.kill()
+    return environment
+
+
+def stage_processes(mark: str, stage: str) -> list[psutil.Process]:
+    """The Python processes of a marked run that execute a stage now."""
+    return [
+        process
+        for process in marked(mark)
+        if process.cmdline()[-2:] == ["--function_to_execute", stage] and "python" in process.name()
+    ]
+
+
+def marked(mark: str) -> list[psutil.Process]:
     """Processes, of any parent, that were started by the marked run."""
     found = []
     for process in psutil.process_iter():
         try:
             if process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(" ".join(process.cmdline()))
+                process.cmdline()
+                found.append(process)
         except psutil.Error:
             continue
     return found
+
+
+def descendants(mark: str) -> list[str]:
+    """The command lines of the processes that were started by the marked run."""
+    return [" ".join(process.cmdline()) for process in marked(mark)]
 
 
 def test_every_stage_ran_once_and_nothing_is_left(finished: Finished) -> None:
@@ -144,12 +208,11 @@ def test_artifacts_lie_in_the_store_and_only_manifests_in_the_folder(finished: F
         "evaluation-2/evaluation": "evaluation/1",
         "promotion/comparison": "comparison/1",
     }
-    (root,) = (finished.folder / "pipeline").iterdir()
     for path, schema in expected.items():
-        manifest = read_manifest(root / path)
+        manifest = read_manifest(finished.pipeline / path)
         assert manifest.schema_tag == schema
         assert manifest.payload.startswith("s3://whetstone/artifacts")
-        assert [entry.name for entry in (root / path).iterdir()] == ["manifest.json"]
+        assert [entry.name for entry in (finished.pipeline / path).iterdir()] == ["manifest.json"]
 
 
 def test_the_run_folder_holds_what_people_want(finished: Finished) -> None:
@@ -171,20 +234,54 @@ def test_the_run_folder_holds_what_people_want(finished: Finished) -> None:
     assert finished.output.rstrip().endswith("report.html")
 
 
+def test_a_killed_training_went_on_from_its_checkpoint(finished: Finished) -> None:
+    assert re.search(r"^sft: .*trying again$", finished.output, re.MULTILINE)
+    said = (finished.folder / "log.txt").read_text(encoding="utf-8")
+    (step,) = re.findall(r"\[sft\] goes on after step (\d+) of", said)
+    ended = json.loads((finished.pipeline / "sft" / "executor_output.json").read_text(encoding="utf-8"))
+    metrics = ended["artifacts"]["metrics"]["artifacts"][0]["metadata"]
+    assert metrics["resumed_from_step"] == int(step) > 0
+    log = read_manifest(finished.pipeline / "sft" / "adapter").counts
+    assert log["steps"] == metrics["steps"] > int(step)
+
+
 def test_no_secret_is_written(finished: Finished) -> None:
-    for name in ("log.txt", "plan.json", "tools_service.log", "summary.json", "report.html"):
-        text = (finished.folder / name).read_text(encoding="utf-8")
-        assert not re.search(r"(?i)secret_access_key|bearer [0-9a-f]{16}", text), name
+    secrets = {name: finished.environment[name].encode() for name in SECRETS}
+    assert all(len(value) >= 16 for value in secrets.values())
+    contents = {path: path.read_bytes() for path in finished.folder.rglob("*") if path.is_file()}
+    contents[Path("standard output")] = finished.output.encode()
+    endpoint = finished.environment["AWS_ENDPOINT_URL"].rpartition(":")[2].encode()
+    names = {path.name for path, content in contents.items() if endpoint in content}
+    assert "store.log" in names  # what is no secret is found
+    assert {"log.txt", "plan.json", "summary.json", "report.html", "executor_output.json"} <= {
+        path.name for path in contents
+    }
+    for name, value in secrets.items():
+        assert [str(path) for path, content in contents.items() if value in content] == [], name
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stopping_midway_leaves_nothing(place: Place, number: signal.Signals) -> None:
-    before = sorted(place.runs.glob("*/summary.json"))
-    with place.start() as (process, mark):
+@pytest.mark.parametrize(
+    ("stage", "line_of_it", "processes", "number", "words"),
+    [
+        ("ingest", "Ingest ...", 1, signal.SIGTERM, ()),
+        ("trace_generation", "[trace_generation", 2, signal.SIGINT, SLOW_TRACES),  # both shards at work
+        ("sft", "[sft", 1, signal.SIGINT, ("sft.epochs=50",)),
+    ],
+    ids=lambda value: value if value in ("ingest", "trace_generation", "sft") else "",
+)
+def test_stopping_midway_leaves_nothing(
+    place: Place, stage: str, line_of_it: str, processes: int, number: signal.Signals, words: tuple[str, ...]
+) -> None:
+    runs = place.folder / f"stopped-{stage}"
+    with place.start("--runs", str(runs), *words, questions="few.jsonl") as (process, mark):
         assert process.stdout is not None
         for line in process.stdout:
-            if line.startswith("Ingest ..."):
+            if line.startswith(line_of_it):
                 break
+        deadline = time.monotonic() + 60
+        while len(stage_processes(mark, stage)) < processes:
+            assert time.monotonic() < deadline, f"{stage} is not at work"
+            time.sleep(0.05)
         assert len(descendants(mark)) >= 4  # the command, the store, the tools service, kfp.local
         process.send_signal(number)
         time.sleep(0.2)
@@ -193,7 +290,11 @@ def test_stopping_midway_leaves_nothing(place: Place, number: signal.Signals) ->
         assert process.wait(timeout=60) == 128 + number, output
         assert descendants(mark) == []
     assert output.splitlines()[-1].startswith(f"error: stopped by {number.name}")
-    assert sorted(place.runs.glob("*/summary.json")) == before
+    (folder,) = runs.iterdir()  # and no `latest`
+    assert not folder.is_symlink()
+    assert not {"summary.json", "report.html", "adapter", "results", "tmp"} & {
+        entry.name for entry in folder.iterdir()
+    }
 
 
 def test_a_stage_that_fails_is_named_in_one_line(place: Place) -> None:
@@ -208,7 +309,6 @@ def test_a_stage_that_fails_is_named_in_one_line(place: Place) -> None:
 
 
 def test_the_copied_adapter_is_the_one_that_the_manifest_names(finished: Finished) -> None:
-    (root,) = (finished.folder / "pipeline").iterdir()
-    for entry in read_manifest(root / "sft" / "adapter").files:
+    for entry in read_manifest(finished.pipeline / "sft" / "adapter").files:
         content = (finished.folder / "adapter" / entry.path).read_bytes()
         assert hashlib.sha256(content).hexdigest() == entry.sha256

@@ -357,7 +357,7 @@ def test_describe_names_every_tool_and_parameter(name: str) -> None:
 
 
 def test_an_unknown_format_is_refused_by_name() -> None:
-    with pytest.raises(InputError, match=r"call_format.*'xml'.*paper"):
+    with pytest.raises(InputError, match=r"unknown call format 'xml'.*paper"):
         get_call_format("xml")
 
 

@@ -108,6 +108,12 @@ def test_a_bad_line_is_named(tmp_path: Path) -> None:
     assert not (tmp_path / "labeled").exists()
 
 
+def test_a_report_that_can_t_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "report.html").symlink_to("/dev/full")
+    with pytest.raises(InputError, match=r"report\.html: can't be written: No space left on device$"):
+        label([write_shard(tmp_path / "0", [make_trace()])], tmp_path)
+
+
 def test_unknown_setting_offers_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="prefer_fewest_calls"):
         label([], tmp_path, settings='{"prefer_fewer_calls": true}')

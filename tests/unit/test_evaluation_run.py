@@ -11,6 +11,7 @@ from kfp import dsl
 from components.contracts.artifacts import Artifact, open_artifact, write_artifact
 from components.contracts.errors import InputError
 from components.contracts.jsonl import read_records, write_records
+from components.contracts.kinds import RESERVED_KINDS
 from components.contracts.records import EvaluationItem, PolicyCard, Question, Trace
 from components.evaluation.__main__ import main
 from components.evaluation.questions import select_questions
@@ -139,6 +140,7 @@ def test_rates_of_a_scripted_policy_with_real_tools(service: ToolsProcess, tmp_p
         items, tools = write_traces(tmp_path / "traces.jsonl", rollouts, len(QUESTIONS), "held_out")
     summary: Any = summarize(items, tools, no_tool_kinds=settings.no_tool_kinds)
     assert summary["questions"] == {"overall": 6, "needs_tool": 4, "no_tool": 2, "sum": 4}
+    assert set(summary) - {"no_tool", "sum"} <= RESERVED_KINDS
     assert (
         summary["needs_tool"]
         == summary["sum"]
@@ -185,9 +187,20 @@ def test_the_whole_stage_on_a_model(service: ToolsProcess, model: Path, tmp_path
     }
     assert opened.manifest.lineage == {"question_set": asked.digest}
     assert opened.manifest.counts["items"] == 6
+    assert opened.manifest.details["base_model"] == str(model)
+    assert opened.manifest.details["settings"] == EvaluationSettings.parse(QUICK).model_dump(mode="json")
     summary = json.loads(opened.path("summary.json").read_text())
     assert metrics["accuracy"] == summary["overall"]["accuracy"] == rates(items).accuracy
     assert "6 of 6 are shown" in (tmp_path / "report.html").read_text()
+
+
+def test_a_report_that_can_t_be_written_is_one_line(
+    service: ToolsProcess, model: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "report.html").symlink_to("/dev/full")
+    asked = question_set(tmp_path / "questions", QUESTIONS[:1])
+    with pytest.raises(InputError, match=r"report\.html: can't be written: No space left on device$"):
+        evaluate(asked, model, service.url, tmp_path)
 
 
 def adapter_of(folder: Path, base_model: str, template_hash: str, call_format: str) -> Path:

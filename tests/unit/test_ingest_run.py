@@ -197,6 +197,23 @@ def test_formats_and_kinds_by_file_name(tmp_path: Path) -> None:
         Ingested(tmp_path / "b", str(tmp_path / "in"), formats={"*": "gsm"})
 
 
+def test_kinds_that_collide_with_keys_of_a_summary_are_refused(tmp_path: Path) -> None:
+    rows = [*PLAIN, plain(100, kind="tools"), plain(101, kind="no_tool")]
+    found = Ingested(tmp_path, write(tmp_path / "q.jsonl", rows))
+    (bad,) = found.quarantine
+    assert (bad["line"], bad["field"]) == (61, "kind")
+    assert bad["reason"] == (
+        "'tools' is a key of summary.json with another meaning; expected another name for the kind"
+    )
+    with pytest.raises(InputError, match=r"^ingest_settings: kinds: 'overall' is a key of summary\.json"):
+        Ingested(tmp_path / "b", str(tmp_path / "q.jsonl"), kinds={"*": "overall"})
+
+
+def test_progress_ends_with_all_sources_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Ingested(tmp_path, write(tmp_path / "q.jsonl", PLAIN))
+    assert "[ingest] 2/2 100% eta 00:00 questions 60\n" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("questions", "message"),
     [

@@ -42,6 +42,16 @@ def test_nested_overrides_keep_what_the_preset_says_beside_them() -> None:
     assert changed["engine"] == {**preset["engine"], "url": "http://h:1/v1"}
 
 
+def test_a_nested_object_in_whole_settings_keeps_what_their_preset_says_beside_it() -> None:
+    preset = settings_of("evaluation", "preset=demo")["engine"]
+    for words in (
+        ['evaluation_settings={"preset":"demo","engine":{"batch_size":8}}'],
+        ["preset=demo", 'evaluation.engine={"batch_size":8}'],
+        ['evaluation_settings={"preset":"demo","engine":{"batch_size":7}}', "evaluation.engine.batch_size=8"],
+    ):
+        assert settings_of("evaluation", *words)["engine"] == {**preset, "batch_size": 8}
+
+
 def test_whole_settings_replace_the_preset() -> None:
     plain = settings_of("sft")
     assert settings_of("sft", "preset=demo", 'sft_settings={"epochs":2}') == {**plain, "epochs": 2}
@@ -67,7 +77,15 @@ def test_values_keep_equal_signs_and_text() -> None:
         (["sft.epochs=many"], "sft_settings: epochs:"),
         (["sft.epochs=0"], "sft_settings: epochs:"),
         (["sft.epochs.x=0"], "sft_settings: epochs:"),
-        (["preset=demo", "sft.dtype.x=0"], "sft.dtype.x: sft.dtype has no keys of its own"),
+        (["preset=demo", "sft.dtype.x=0"], "sft_settings: dtype:"),
+        (
+            ["evaluation.engine.model.thread=1"],
+            "evaluation_settings: unknown key 'engine.model.thread' (did you mean 'threads'?)",
+        ),
+        (
+            ["evaluation.engine.call_format=papr"],
+            "evaluation_settings: engine.call_format: unknown call format 'papr' (did you mean 'paper'?)",
+        ),
         (["sft_settings={"], "sft_settings: not JSON at column 2"),
         (["sft_settings=[]"], "sft_settings: expected a JSON object, got list"),
         (["preset=dem"], "preset: unknown preset 'dem' (did you mean 'demo'?)"),
@@ -89,7 +107,11 @@ def test_bad_words_get_one_line(words: list[str], said: str) -> None:
     [
         (["preset=demo", "questions=nowhere.jsonl"], "nowhere.jsonl: no such file or folder"),
         (["questions="], "questions: missing"),
-        (["questions=s3://bucket/q.jsonl"], "needs artifact_store="),
+        (["questions=s3://bucket/q.jsonl"], "questions: an s3:// URI needs artifact_store="),
+        (["questions=demo://", "corpus=s3://b/c.jsonl"], "corpus: an s3:// URI needs artifact_store="),
+        (["questions=demo://", "base_model=s3://b/m"], "base_model: an s3:// URI needs artifact_store="),
+        (["questions=demo://", "ingest.held_out=s3://b/h.jsonl"], "ingest.held_out: an s3:// URI needs"),
+        (["questions=demo://", "publish_to=s3://b/p"], "publish_to: an s3:// URI needs artifact_store="),
     ],
 )
 def test_bad_places_are_refused_before_anything_starts(words: list[str], said: str, tmp_path: Any) -> None:

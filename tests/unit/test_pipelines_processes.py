@@ -69,6 +69,17 @@ def test_signals_only_ask_and_the_first_one_counts() -> None:
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
+def test_an_ignored_signal_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stop_on_signals() as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            stop.sleep(0.01)
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_free_ports_leave_room_for_grpc() -> None:
     ports = free_ports(8, offset=GRPC_OFFSET)
     assert len(set(ports)) == 8

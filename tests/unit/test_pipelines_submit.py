@@ -78,3 +78,13 @@ def test_unreachable_endpoint_is_one_line() -> None:
     message = str(result.exception)
     assert message.startswith(f"http://127.0.0.1:{port}: no Kubeflow Pipelines API reachable there")
     assert "\n" not in message
+
+
+def test_submit_refuses_what_only_a_local_run_can_use() -> None:
+    with kfp_stub([]) as stub:
+        corpus = submit(stub.url, "corpus=passages.jsonl")
+        command = ["submit", "self_training", "--host", stub.url, "preset=demo"]
+        nothing = CliRunner().invoke(app, command)
+        assert not stub.runs
+    assert str(corpus.exception).startswith("corpus: only `whetstone run` takes it")
+    assert str(nothing.exception) == "questions: missing; expected questions=URI"

@@ -226,7 +226,8 @@ def test_common_length_by_definition(rows: list[tuple[int, ...]]) -> None:
 
 
 def test_the_engine_refuses_an_adapter_of_another_template(tmp_path: Path) -> None:
-    from components.policy.card import check_card, make_card, read_card, write_card
+    from components.contracts.policy_card import read_card
+    from components.policy.card import check_card, make_card, write_card
 
     chat = policy().chat
     card = make_card(chat, "random", settings={"epochs": 1}, lineage={})

@@ -1,5 +1,6 @@
 """Loading: what a URI may name, what is refused, and what an adapter does."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -11,10 +12,11 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
 from components.contracts.errors import InputError
+from components.contracts.records import Message
 from components.policy.base_model import resolve_base_model
 from components.policy.cache import build_once
 from components.policy.demo_model import DEMO_URI, demo_model, fetch_wheel
-from components.policy.load import load_policy
+from components.policy.load import load_policy, open_chat
 from components.policy.settings import ModelSettings
 from tests.tiny_model import build_tiny_model
 
@@ -101,6 +103,34 @@ def test_an_adapter_that_doesnt_fit_is_refused(folder: Path, adapter: Path, tmp_
         load_policy(str(other), adapter=adapter)
     with pytest.raises(InputError, match=r"has no adapter_config\.json"):
         load_policy(str(folder), adapter=tmp_path)
+
+
+def test_eos_ids_of_the_generation_config_end_a_turn_everywhere(folder: Path, tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(folder, tmp_path / "model"))
+    path = copied / "generation_config.json"
+    config = json.loads(path.read_text())
+    before = open_chat(str(copied), "hermes")
+    other = before.tokenizer.convert_tokens_to_ids("<|endoftext|>")
+    path.write_text(json.dumps(config | {"eos_token_id": [other, *before.stop_ids]}))
+    chat = open_chat(str(copied), "hermes")
+    assert set(chat.stop_ids) == {other, *before.stop_ids}
+    assert chat.stop_ids[0] == before.stop_ids[0]  # the template's own stays first
+    assert load_policy(str(copied), settings=FP32).chat.stop_ids == chat.stop_ids
+    messages = (Message(role="user", content="x"), Message(role="assistant", content="y"))
+    said = (*chat.tokenizer.encode("y", add_special_tokens=False), other)
+    for known, expected in ((chat, said), (before, (*said, before.stop_ids[0]))):
+        encoding = known.encode(messages, sampled={1: said})
+        (span,) = [span for span in encoding.spans if span.kind == "assistant"]
+        assert tuple(encoding.ids[span.start : span.end]) == expected
+        assert encoding.ids.count(before.stop_ids[0]) == (1 if known is chat else 2)
+
+
+def test_a_damaged_generation_config_is_named(folder: Path, tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(folder, tmp_path / "model"))
+    for content in ("{", "[1]", '{"eos_token_id": "end"}'):
+        (copied / "generation_config.json").write_text(content)
+        with pytest.raises(InputError, match=r"generation_config\.json: can't be read"):
+            open_chat(str(copied), "hermes")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

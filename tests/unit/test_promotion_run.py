@@ -1,6 +1,8 @@
 """Promotion on real artifacts: what it writes, publishes and refuses."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,8 @@ from kfp import dsl
 
 from components.contracts.artifacts import Artifact, open_artifact
 from components.contracts.errors import InputError
+from components.contracts.jsonl import read_records
+from components.contracts.kinds import RESERVED_KINDS
 from components.contracts.records import Trace
 from components.promotion.__main__ import main
 from components.promotion.run import run
@@ -51,6 +55,20 @@ def promote(
 @pytest.mark.parametrize("preset", ["", *PromotionSettings.presets])
 def test_presets_are_valid(preset: str) -> None:
     assert PromotionSettings.parse(json.dumps({"preset": preset}) if preset else "").no_tool_margin == 0.05
+
+
+def test_keys_of_the_summary_are_no_kinds_of_question(inputs: dict[str, Artifact], tmp_path: Path) -> None:
+    promote(inputs, tmp_path / "out")
+    summary = json.loads((tmp_path / "out/comparison/summary.json").read_text())
+    kinds = {trace.question.kind for trace in read_records(inputs["after"].path("traces.jsonl"), Trace)}
+    assert set(summary) - kinds - {"no_tool"} <= RESERVED_KINDS
+    assert not kinds & RESERVED_KINDS
+
+
+def test_torch_is_not_needed() -> None:
+    code = "import sys, components.promotion.run; print({'torch', 'transformers'} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "set()"
 
 
 def test_a_promoted_adapter_is_published_with_its_card(inputs: dict[str, Artifact], tmp_path: Path) -> None:
@@ -166,6 +184,16 @@ def fewer_questions(inputs: dict[str, Artifact], folder: Path) -> dict[str, Arti
     return inputs | {"before": write_evaluation(folder / "fewer", _traces(inputs["before"])[:-1])}
 
 
+def other_base_model(inputs: dict[str, Artifact], folder: Path) -> dict[str, Artifact]:
+    traces = _traces(inputs["before"])
+    return inputs | {"before": write_evaluation(folder / "other", traces, base_model="demo://else")}
+
+
+def other_settings(inputs: dict[str, Artifact], folder: Path) -> dict[str, Artifact]:
+    traces = _traces(inputs["before"])
+    return inputs | {"before": write_evaluation(folder / "other", traces, call_format="hermes")}
+
+
 def wrong_kind(inputs: dict[str, Artifact], folder: Path) -> dict[str, Artifact]:
     return inputs | {"labeled": inputs["before"]}
 
@@ -177,6 +205,8 @@ def wrong_kind(inputs: dict[str, Artifact], folder: Path) -> dict[str, Artifact]
         (swapped, r"after: it judged the base model, expected"),
         (other_questions, r"different question sets \(zzzzzzzzzzzz and qqqqqqqqqqqq\)"),
         (fewer_questions, r"1 only after, such as 'no_tool-21'"),
+        (other_base_model, r'under different base_model \("demo://else" and "demo://test"\)'),
+        (other_settings, r'under different settings\.engine\.call_format \("hermes" and "paper"\)'),
         (wrong_kind, r"labeled_traces/1.*evaluation/1"),
     ],
 )
@@ -187,6 +217,34 @@ def test_inputs_that_do_not_belong_together_are_refused(
         promote(change(inputs, tmp_path), tmp_path / "out", str(tmp_path / "models"))
     assert not (tmp_path / "out").exists()
     assert not (tmp_path / "models").exists()
+
+
+@pytest.mark.parametrize("page", ["report.html", "card.md"])
+def test_a_page_that_can_t_be_written_is_one_line(
+    inputs: dict[str, Artifact], tmp_path: Path, page: str
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / page).symlink_to("/dev/full")
+    with pytest.raises(InputError, match=rf"{page}: can't be written: No space left on device$"):
+        promote(inputs, tmp_path / "out")
+
+
+def test_a_fully_trained_model_is_no_peft_adapter_on_its_card(
+    inputs: dict[str, Artifact], tmp_path: Path
+) -> None:
+    heads = []
+    for method in ("lora", "full"):
+        adapter = write_adapter(tmp_path / method, method=method)
+        after = write_evaluation(
+            tmp_path / f"after-{method}", _traces(inputs["after"]), adapter=adapter.digest
+        )
+        promote(inputs | {"adapter": adapter, "after": after}, tmp_path / f"out-{method}")
+        card = (tmp_path / f"out-{method}" / "card.md").read_text()
+        heads.append(card.split("---\n")[1].splitlines()[1:])
+    assert heads == [
+        ["library_name: peft", "tags: [tool-use, self-training, lora]"],
+        ["library_name: transformers", "tags: [tool-use, self-training]"],
+    ]
 
 
 def test_settings_are_checked(inputs: dict[str, Artifact], tmp_path: Path) -> None:

@@ -161,6 +161,7 @@ def test_tools_go_to_the_template_where_it_shows_them(client: ToolsClient) -> No
         trace = one(engine, client)
         assert bool(engine.asked[0][0].tools) is shown
         assert ("calculator" in trace.messages[0].content) is not shown
+        assert trace.native_tools is native
 
 
 def test_prefills_go_round_and_only_begin_the_first_turn(client: ToolsClient) -> None:

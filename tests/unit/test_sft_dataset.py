@@ -1,13 +1,25 @@
 """Labeled traces become ids and weights: what is trained, token by token."""
 
+import json
+
 import pytest
 
 from components.contracts.errors import InputError
-from components.contracts.records import LabeledTrace
+from components.contracts.records import (
+    AssistantTurn,
+    LabeledTrace,
+    Message,
+    Outcome,
+    Question,
+    TurnLabel,
+)
 from components.policy.chat import Chat
 from components.policy.load import open_chat
+from components.rollout.prompts import build_messages, template_tools
 from components.sft.dataset import encode_trace, prepare_examples
+from tests.chat_families import FAMILIES, family_tokenizer
 from tests.tiny_model import build_tiny_model, make_trace
+from tests.traces import CALCULATOR
 
 
 @pytest.fixture(scope="module")
@@ -126,4 +138,59 @@ def test_text_of_a_foreign_engine_needs_no_template_hash(chat: Chat) -> None:
     trace = make_trace(chat, 3)
     turns = tuple(turn.model_copy(update={"retokenized": True}) for turn in trace.turns)
     foreign = trace.model_copy(update={"turns": turns, "template_hash": ""})
-    assert prepare_examples([foreign], chat, max_tokens=1000).examples[0].ids == encode_trace(trace, chat).ids
+    begin = build_messages(trace.question, (), trace.prompt, "hermes", chat.native_tools)
+    expected = trace.model_copy(update={"messages": (*begin, *trace.messages[2:])})
+    assert (
+        prepare_examples([foreign], chat, max_tokens=1000).examples[0].ids == encode_trace(expected, chat).ids
+    )
+
+
+@pytest.mark.parametrize("retokenized", [False, True])
+@pytest.mark.parametrize("call_format", ["hermes", "paper"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_training_shows_the_prompt_that_evaluation_shows(
+    family: str, call_format: str, retokenized: bool
+) -> None:
+    """Also for a teacher's text, whose engine has no template of ours and describes the tools in words."""
+    chat = Chat(family_tokenizer(family), call_format)
+    asked = Question(id="q", text="What is 3 plus 4?")
+    native = chat.native_tools and not retokenized
+    said = "The answer is 7."
+    ids = (*chat.tokenizer.encode(said, add_special_tokens=False), chat.stop_ids[0])
+    trace = LabeledTrace(
+        id="q#0",
+        question=asked,
+        tools=json.dumps([CALCULATOR]),
+        messages=(
+            *build_messages(asked, [CALCULATOR], "multi_step", call_format, native),
+            Message(role="assistant", content=chat.decode(ids)),
+        ),
+        turns=(
+            AssistantTurn(
+                message=2,
+                token_ids=() if retokenized else ids,
+                logprobs=() if retokenized else (-1.0,) * len(ids),
+                finish_reason="stop",
+                retokenized=retokenized,
+            ),
+        ),
+        calls=(),
+        outcome=Outcome(answer="7"),
+        model="m",
+        template_hash="" if retokenized else chat.template_hash,
+        call_format=call_format,
+        native_tools=native,
+        labels=(TurnLabel(message=2, trained=True),),
+    )
+    example = prepare_examples([trace], chat, max_tokens=4000).examples[0]
+    shown = build_messages(asked, [CALCULATOR], "multi_step", call_format, chat.native_tools)
+    tools = template_tools([CALCULATOR], call_format, chat.native_tools)
+    prompt = chat.encode(shown, tools, generation_prompt=True).ids
+    assert list(example.ids[: len(prompt)]) == prompt
+    assert chat.tokenizer.decode(prompt).count("Compute.") == 1  # the tool is described once
+    assert not any(example.weights[: len(prompt)])
+    trained = [token for token, weight in zip(example.ids, example.weights, strict=True) if weight]
+    assert trained[-1] in chat.stop_ids
+    assert chat.decode(trained) == trace.messages[2].content
+    if not retokenized:
+        assert tuple(trained) == ids

@@ -10,9 +10,11 @@ from safetensors.torch import load_file
 
 from components.contracts.artifacts import open_artifact, write_artifact
 from components.contracts.errors import InputError
-from components.contracts.records import PolicyCard
+from components.contracts.records import Message, PolicyCard
 from components.policy.chat import Chat
+from components.policy.engine import Conversation, Sampling, open_engine
 from components.policy.load import load_policy, open_chat
+from components.policy.settings import EngineSettings, ModelSettings
 from components.sft.dataset import encode_trace
 from components.sft.run import run
 from components.sft.trainer import collate
@@ -133,13 +135,49 @@ def test_training_goes_on_from_an_initial_adapter(shop: Workshop) -> None:
 
 def test_full_training_gives_a_whole_model_that_loads_and_goes_on(shop: Workshop) -> None:
     first = shop.train("full", method="full")
-    policy = load_policy(str(shop.folder / "full"), call_format="hermes")
+    policy = load_policy(str(shop.base_model), adapter=shop.folder / "full", call_format="hermes")
+    assert policy.base_model == str(shop.base_model)
     assert policy.chat.template_hash == shop.chat.template_hash
+    assert policy.chat.stop_ids == shop.chat.stop_ids
+    trained = load_file(shop.folder / "full" / "model.safetensors")["model.norm.weight"]
+    assert torch.equal(policy.model.model.norm.weight, trained.to(policy.model.dtype))
+    base = load_file(shop.base_model / "model.safetensors")["model.norm.weight"]
+    assert not torch.equal(trained, base)
     again = shop.train("full-again", method="full", initial="full")
     assert again["loss_first"] == pytest.approx(first["loss_last"], rel=0.2)
     assert again["loss_first"] < first["loss_first"]
     with pytest.raises(InputError, match=r"initial: .* holds a whole model, not a LoRA adapter"):
         shop.train("unfit", initial="full")
+
+
+def test_an_engine_opens_both_kinds_of_adapter(shop: Workshop) -> None:
+    asked = [Conversation((Message(role="user", content="What is 3 plus 4?"),))]
+    settings = EngineSettings(model=ModelSettings(dtype="float32", device="cpu", threads=1))
+    said = []
+    for name, method in (("engine-lora", "lora"), ("engine-full", "full")):
+        shop.train(name, method=method)
+        engine = open_engine(str(shop.base_model), shop.folder / name, settings)
+        assert engine.base_model == str(shop.base_model)
+        (turn,) = engine.complete(asked, Sampling(temperature=0, max_new_tokens=4), seeds=[0])
+        said.append(turn.logprobs)
+    plain = open_engine(str(shop.base_model), None, settings)
+    (turn,) = plain.complete(asked, Sampling(temperature=0, max_new_tokens=4), seeds=[0])
+    assert len({turn.logprobs, *said}) == 3
+
+
+def test_a_whole_model_of_another_base_model_is_refused_by_the_engine(shop: Workshop) -> None:
+    shop.train("whole", method="full")
+    other = build_tiny_model(shop.folder / "other-base", seed=2)
+    with pytest.raises(InputError, match="it was trained with base model"):
+        open_engine(str(other), shop.folder / "whole", EngineSettings())
+
+
+def test_a_page_that_can_t_be_written_is_one_line_and_keeps_the_checkpoints(shop: Workshop) -> None:
+    (shop.folder / "full-disk.html").symlink_to("/dev/full")
+    checkpoints = shop.folder / "kept"
+    with pytest.raises(InputError, match=r"full-disk\.html: can't be written: No space left on device"):
+        shop.train("full-disk", checkpoint_root=str(checkpoints), save_every=2)
+    assert list(checkpoints.rglob("manifest.json"))
 
 
 def test_initial_adapter_of_another_base_model_is_refused(shop: Workshop) -> None:

@@ -5,13 +5,17 @@ import json
 import time
 from pathlib import Path
 
+import boto3
 import numpy as np
 import pytest
 
 from components.contracts.errors import InputError
 from tests.object_store import ObjectStore
 from tests.small_tools import PASSAGES, free_port
+from tools_service.cache import local_corpus
 from tools_service.index import main
+from tools_service.object_store import download_folder
+from tools_service.offered import make_registry
 from tools_service.ranking import best_places
 from tools_service.retrievers import index_of_corpus, open_retriever, publish_index
 from tools_service.settings import ToolsSettings
@@ -78,6 +82,28 @@ def test_an_index_goes_through_the_object_store(corpus: Path, s3: ObjectStore) -
     assert open_retriever("bm25", uri).search("lighthouse") == retriever.search("lighthouse")
     with pytest.raises(InputError, match=r"s3://.*/absent: "):
         open_retriever("bm25", f"s3://{s3.bucket}/absent")
+
+
+def test_a_corpus_in_the_object_store_is_read(corpus: Path, tmp_path: Path, s3: ObjectStore) -> None:
+    uri = f"s3://{s3.bucket}/corpora/small.jsonl"
+    boto3.client("s3").upload_file(str(corpus), s3.bucket, "corpora/small.jsonl")
+    registry = make_registry(ToolsSettings.read(corpus=uri))
+    assert "wikipedia_search" in {tool["function"]["name"] for tool in registry.schemas()}
+    assert main(["--corpus", uri, "--out", str(tmp_path / "index")]) == 0
+    for bad in (f"{uri}.gz", f"s3://{s3.bucket}", f"s3://{s3.bucket}/corpora/"):
+        with pytest.raises(InputError, match="^" + bad), local_corpus(bad):
+            pass
+
+
+def test_a_folder_is_downloaded_through_a_link_and_without_its_marks(tmp_path: Path, s3: ObjectStore) -> None:
+    client = boto3.client("s3")
+    for key in ("model/", "model/inner/", "model/config.json", "model/inner/weights"):
+        client.put_object(Bucket=s3.bucket, Key=key, Body=b"" if key.endswith("/") else b"{}")
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    folder = download_folder(f"s3://{s3.bucket}/model", tmp_path / "link/model")
+    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    assert files == ["config.json", "inner/weights"]
 
 
 def test_an_unreachable_store_and_wrong_keys_are_named(

@@ -151,7 +151,9 @@ def test_the_wrong_artifact_is_named_with_the_right_one(tmp_path: Path) -> None:
         )
 
 
-def test_a_shard_is_sampled_token_exactly_and_the_same_again(service: ToolsProcess, tmp_path: Path) -> None:
+def test_a_shard_is_sampled_token_exactly_and_the_same_again(
+    service: ToolsProcess, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     asked = question_set(tmp_path / "q", QUESTIONS[:4], shards=2)
     model = str(build_tiny_model(tmp_path / "model"))
     settings = json.dumps(
@@ -166,6 +168,7 @@ def test_a_shard_is_sampled_token_exactly_and_the_same_again(service: ToolsProce
         metrics = dsl.Metrics(uri="metrics")
         out = dsl.Dataset(uri=str(tmp_path / name))
         run(asked, model, service.url, settings, str(tmp_path / "store"), 1, out, metrics)
+        assert "[trace_generation 2/2] 8/8 100% eta 00:00 correct " in capsys.readouterr().out
     written = open_input(tmp_path / "t", "traces/1", str(tmp_path / "store"))
     traces = list(read_records(written.path("traces.jsonl"), Trace))
     assert {trace.id for trace in traces} == {f"q{i}#{sample}" for i in (1, 3) for sample in range(4)}

@@ -1,6 +1,7 @@
 """Call formats: how tool calls look in an assistant's text. One module a format."""
 
 from components.contracts.errors import InputError
+from components.contracts.nearest import nearest
 from components.contracts.tool_calls.base import (
     CallFormat,
     FailureReason,
@@ -39,5 +40,7 @@ def get_call_format(name: str) -> CallFormat:
         InputError: there is none of that name.
     """
     if name not in _FORMATS:
-        raise InputError(f"call_format: unknown format {name!r}; known: {', '.join(CALL_FORMATS)}")
+        raise InputError(
+            f"unknown call format {name!r}{nearest(name, CALL_FORMATS)}; known: {', '.join(CALL_FORMATS)}"
+        )
     return _FORMATS[name]
