@@ -10,7 +10,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from google.protobuf.duration_pb2 import Duration
+import yaml
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 # Artifacts that a run's folder shows to people: (task, output, schema, names in the run's folder).
@@ -47,14 +47,20 @@ def execute(plan: Plan) -> None:
         workspace_root=str(plan.folder / "workspace"),
         enable_caching=False,
     )
-    pipeline = components.load_component_from_file(str(plan.package))
-    for dag in (pipeline.pipeline_spec.root, *pipeline.pipeline_spec.components.values()):
-        for task in dag.dag.tasks.values():  # a pod may wait for a node to come back; here nothing does
-            if task.HasField("retry_policy"):
-                task.retry_policy.backoff_duration.CopyFrom(Duration(seconds=1))
-                task.retry_policy.backoff_factor = 1.0
+    pipeline = components.load_component_from_text(without_backoff(plan.package.read_text(encoding="utf-8")))
     pipeline(**plan.parameters)
     collect(root, plan.folder / "results", plan.artifact_store)
+
+
+def without_backoff(package: str) -> str:
+    """The compiled pipeline with retries after a second: a pod may wait for a node, here nothing comes back."""
+    documents = list(yaml.safe_load_all(package))
+    spec = documents[0]
+    for dag in (spec["root"], *spec["components"].values()):
+        for task in dag.get("dag", {}).get("tasks", {}).values():
+            if "retryPolicy" in task:
+                task["retryPolicy"] |= {"backoffDuration": "1s", "backoffFactor": 1.0}
+    return yaml.safe_dump_all(documents, sort_keys=False)
 
 
 def collect(root: Path, results: Path, artifact_store: str) -> None:

@@ -1,4 +1,4 @@
-"""The test model: a Llama of 0.7M parameters, trained here in about 25 CPU-seconds to call the calculator.
+"""The test model: a Llama of 0.7M parameters, trained here in about 35 CPU-seconds to call the calculator.
 
 A helper, not a test. It knows the `paper` format, the project's single-step prompt with the service's own
 tools, small word problems (`word_problems`) and questions that need no tool (`plain_questions`); nothing else.
@@ -25,7 +25,7 @@ from components.policy.kv_cache import common_length
 from components.rollout.prompts import build_messages
 
 ECHOES = 100  # steps on random tokens said twice: copying is learned there several times faster
-STEPS = 110  # steps on conversations
+STEPS = 160  # steps on conversations
 ROWS = 16
 CALL_FORMAT = "paper"
 TEMPLATE = (

@@ -14,7 +14,7 @@ class ErrorLabelingSettings(StageSettings):
     stage: ClassVar[str] = "error_labeling"
     presets: ClassVar[Mapping[str, Mapping[str, JsonValue]]] = {
         "self-training": {},
-        "demo": {"prefer_fewest_calls": True, "min_direct_share": 0.5, "max_traces_per_question": 2},
+        "demo": {"prefer_fewest_calls": True, "min_direct_share": 0.5, "max_traces_per_question": 1},
     }
 
     recipe: Literal["tools", "mixture", "no_tool"] = Field(
