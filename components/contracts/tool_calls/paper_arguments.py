@@ -27,9 +27,9 @@ def read_arguments(
 ) -> tuple[dict[str, JsonValue], dict[str, Span]]:
     """The arguments between `span`, and the span of each value.
 
-    Named when the text starts with `key=` and key is a parameter of the tool (or the tool is not known);
-    otherwise one text for the tool's first required parameter. Values take the type that the schema
-    declares where the text allows it.
+    Named when the text starts with `key=` and any of its keys is a parameter of the tool (or the tool is
+    not known), so that the order of arguments never matters; otherwise one text for the tool's first
+    required parameter. Values take the type that the schema declares where the text allows it.
 
     Raises:
         CallError: an argument is given twice.
@@ -37,7 +37,7 @@ def read_arguments(
     tool = find_tool(tools, name)
     parameters = tool_parameters(tool) if tool else {}
     first = _key_at(text, span[0], span[1])
-    if first and (tool is None or first[0] in parameters):
+    if first and (tool is None or _names_one(text, span, first, parameters)):
         return _read_named(text, span, first, parameters)
     start, end = _trimmed(text, span)
     if start == end:
@@ -46,6 +46,16 @@ def read_arguments(
     return {target: _value(text[start:end], parameters.get(target, {"type": "string"}))}, {
         target: (start, end)
     }
+
+
+def _names_one(text: str, span: Span, first: tuple[str, int], parameters: dict[str, dict[str, Any]]) -> bool:
+    """Whether one of the keys, the first or a later one, is a parameter."""
+    key: tuple[str, int] | None = first
+    while key is not None:
+        if key[0] in parameters:
+            return True
+        _, key = _value_end(text, key[1], span[1])
+    return False
 
 
 def _read_named(

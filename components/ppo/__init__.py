@@ -1,0 +1,1 @@
+"""Improves the policy with PPO on a reward for the errors of its tool calls (TL-Training)."""
