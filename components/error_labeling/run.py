@@ -14,7 +14,7 @@ from components.contracts.records import LabeledTrace, Trace
 from components.error_labeling.labels import label_turns
 from components.error_labeling.report import render_report
 from components.error_labeling.selection import Candidate, candidate, select
-from components.error_labeling.settings import ErrorLabelingSettings
+from components.error_labeling.settings import ErrorLabelingSettings, Feedback
 from components.error_labeling.summary import Summary
 from components.storage import open_input, write_output
 
@@ -31,7 +31,7 @@ def run(
     """
     parsed = ErrorLabelingSettings.parse(settings)
     shards = [open_input(one.path, "traces/1", artifact_store) for one in traces]
-    reasons = select(read_candidates(shards), parsed)
+    reasons = select(read_candidates(shards, parsed.feedback), parsed)
     with write_output(labeled.path, "labeled_traces/1", artifact_store) as writer:
         for index, shard in enumerate(shards):
             writer.lineage[f"traces_{index}"] = shard.digest
@@ -46,7 +46,7 @@ def run(
     write_page(report.path, render_report(summary))
 
 
-def read_candidates(shards: Sequence[Artifact]) -> Iterator[Candidate]:
+def read_candidates(shards: Sequence[Artifact], feedback: Feedback = "typed") -> Iterator[Candidate]:
     """First pass over the traces of all shards.
 
     Raises:
@@ -61,14 +61,14 @@ def read_candidates(shards: Sequence[Artifact]) -> Iterator[Candidate]:
                     f"traces: trace {trace.id!r} is in {seen[trace.id]} and in {path}; expected each trace once"
                 )
             seen[trace.id] = path
-            yield candidate(trace)
+            yield candidate(trace, feedback)
 
 
 def write_labeled(
     path: Path, shards: Sequence[Artifact], reasons: Mapping[str, str], settings: ErrorLabelingSettings
 ) -> Summary:
     """Second pass: write each trace with its labels, in the order of the shards."""
-    summary = Summary()
+    summary = Summary(feedback=settings.feedback)
     progress = Progress("error_labeling", len(reasons))
 
     def labeled() -> Iterator[LabeledTrace]:

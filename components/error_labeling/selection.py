@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from components.contracts.records import Trace
-from components.error_labeling.labels import call_error
-from components.error_labeling.settings import ErrorLabelingSettings
+from components.error_labeling.labels import call_error, offered_tools
+from components.error_labeling.settings import ErrorLabelingSettings, Feedback
 from components.rollout.prompts import offers_tools
 
 NOT_JUDGED = "outcome unknown: the question has no accepted answer"
@@ -44,8 +44,9 @@ class Candidate:
     text: bytes
 
 
-def candidate(trace: Trace) -> Candidate:
-    """Look at a trace once."""
+def candidate(trace: Trace, feedback: Feedback = "typed") -> Candidate:
+    """Look at a trace once. feedback: what tells that a call failed."""
+    tools = offered_tools(trace, feedback)
     digest = hashlib.blake2b(trace.tools.encode(), digest_size=16)
     for message in trace.messages:
         digest.update(message.model_dump_json().encode())
@@ -55,7 +56,7 @@ def candidate(trace: Trace) -> Candidate:
         sample=trace.sample,
         correct=trace.outcome.correct,
         calls=len(trace.calls),
-        passed=sum(call_error(call) is None for call in trace.calls),
+        passed=sum(call_error(call, tools, feedback) is None for call in trace.calls),
         cut_off=not trace.turns or trace.turns[-1].finish_reason == "length",
         offered_tools=offers_tools(trace.prompt),
         text=digest.digest(),

@@ -7,6 +7,8 @@ from pydantic import Field, JsonValue
 
 from components.contracts.settings import StageSettings
 
+Feedback = Literal["typed", "classified", "legacy"]
+
 
 class ErrorLabelingSettings(StageSettings):
     """Which traces, and which of their turns, are trained on."""
@@ -27,6 +29,13 @@ class ErrorLabelingSettings(StageSettings):
     only_correct: bool = Field(default=True, description="train only traces whose final answer is right")
     mask_errors: bool = Field(
         default=True, description="leave out turns with a call that failed by the model's fault (MAE)"
+    )
+    feedback: Feedback = Field(
+        default="typed",
+        description=(
+            "what tells that a call failed: typed: the service's codes alone; classified: replies without "
+            "a code are read for words of failure; legacy: they are, by the paper's 14 substrings"
+        ),
     )
     mask_instability: bool = Field(
         default=False, description="leave out turns whose call the infrastructure lost, too"

@@ -7,8 +7,9 @@ from pydantic import JsonValue
 
 from components.contracts.records import LabeledTrace
 from components.contracts.tool_errors import ToolError
-from components.error_labeling.labels import call_error
+from components.error_labeling.labels import call_error, offered_tools
 from components.error_labeling.selection import DUPLICATE
+from components.error_labeling.settings import Feedback
 
 
 @dataclass
@@ -25,9 +26,10 @@ class KindCounts:
 class Summary:
     """Filled trace by trace; `report()` is what `report.json` holds.
 
-    trace_reasons: why whole traces are not trained. turn_reasons: the same a turn, masks included.
+    feedback: what tells that a call failed. trace_reasons: why whole traces are not trained. turn_reasons: the same a turn, masks included.
     """
 
+    feedback: Feedback = "typed"
     traces: int = 0
     trained_traces: int = 0
     turns: int = 0
@@ -50,8 +52,9 @@ class Summary:
         if not trained:
             self.trace_reasons[reason or "every turn's call failed"] += 1
         self._add_kind(trace, bool(trained))
+        tools = offered_tools(trace, self.feedback)
         for call in trace.calls:
-            error = call_error(call)
+            error = call_error(call, tools, self.feedback)
             self.calls += 1
             tool = self.errors_by_tool.setdefault(
                 _tool(trace, call.call.name if call.call else ""), Counter()
