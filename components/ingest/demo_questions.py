@@ -17,13 +17,14 @@ from components.contracts.records import Question
 from components.ingest.demo_places import Place, places
 from components.ingest.demo_wording import HELD_OUT, TRAIN, Wording
 
-TRAIN_COUNT = 100
+TRAIN_COUNT = 112
+TRAIN_NO_TOOL_COUNT = 152
 HELD_OUT_COUNT = 120
 HELD_OUT_NO_TOOL_COUNT = 160
 
 
 def demo_questions(seed: int) -> tuple[list[Question], list[Question]]:
-    """(training, held-out) questions: 100 a kind to train on; 120, 120 and 160 without a tool to judge.
+    """(training, held-out) questions: 112, 112 and 152 without a tool to train on; 120, 120 and 160 to judge.
 
     Deterministic in `seed`. No entity, number or template is on both sides.
     """
@@ -31,7 +32,7 @@ def demo_questions(seed: int) -> tuple[list[Question], list[Question]]:
     random.Random(seed).shuffle(shuffled)
     middle = len(shuffled) // 2
     return (
-        _side("train", TRAIN, shuffled[:middle], 0, seed, TRAIN_COUNT, TRAIN_COUNT),
+        _side("train", TRAIN, shuffled[:middle], 0, seed, TRAIN_COUNT, TRAIN_NO_TOOL_COUNT),
         _side("held-out", HELD_OUT, shuffled[middle:], 1, seed, HELD_OUT_COUNT, HELD_OUT_NO_TOOL_COUNT),
     )
 

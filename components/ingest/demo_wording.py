@@ -38,7 +38,28 @@ def _capitals(template: str, pairs: str) -> list[tuple[str, str]]:
 
 
 TRAIN = Wording(
-    names=["Anna", "Boris", "Clara", "David", "Elena", "Felix", "Greta", "Henry", "Irene", "Jonas"],
+    names=[
+        "Anna",
+        "Boris",
+        "Clara",
+        "David",
+        "Elena",
+        "Felix",
+        "Greta",
+        "Henry",
+        "Irene",
+        "Jonas",
+        "Karin",
+        "Liam",
+        "Mona",
+        "Nils",
+        "Olga",
+        "Peter",
+        "Quinn",
+        "Rosa",
+        "Simon",
+        "Tessa",
+    ],
     place=[
         ("country", "In which country is the town of {town}?"),
         ("population", "What is the population of {town}?"),
@@ -46,6 +67,10 @@ TRAIN = Wording(
         ("population", "How many people live in {town}?"),
         ("country", "Which country is the town of {town} in?"),
         ("population", "How many residents are there in {town}?"),
+        ("country", "{town} is a town. Name the country it lies in."),
+        ("population", "How large is the population of the town {town}?"),
+        ("country", "Of which country is {town} a part?"),
+        ("population", "What number of inhabitants does {town} have?"),
     ],
     arithmetic=[
         ("{name} packs {a} boxes with {b} rolls in each. How many rolls is that?", lambda a, b, c, d: a * b),
@@ -89,46 +114,6 @@ TRAIN = Wording(
             "{name} shares {e} apples equally among {a} baskets. How many are in each?",
             lambda a, b, c, d: b,
         ),
-    ],
-    reading=[
-        (
-            "{first} has a {one} coat and {second} has a {other} coat. What colour is {asked}'s coat?",
-            ["red", "blue", "green", "yellow", "black", "white"],
-        ),
-        (
-            "{first} went to the {one} and {second} went to the {other}. Where did {asked} go?",
-            ["market", "library", "beach", "station", "museum", "bakery"],
-        ),
-        (
-            "{first} bought a {one} and {second} bought a {other}. What did {asked} buy?",
-            ["lamp", "clock", "bicycle", "guitar", "kettle", "carpet"],
-        ),
-        (
-            "{first} has a {one} as a pet and {second} has a {other}. Which pet does {asked} have?",
-            ["cat", "dog", "rabbit", "parrot", "hamster", "turtle"],
-        ),
-    ],
-    facts=[
-        *_opposites(
-            "What is the opposite of {word}?",
-            "hot-cold big-small day-night open-closed up-down happy-sad fast-slow wet-dry rich-poor hard-soft",
-        ),
-        *_capitals(
-            "What is the capital of {country}?",
-            "France-Paris Italy-Rome Japan-Tokyo Egypt-Cairo Russia-Moscow Austria-Vienna Portugal-Lisbon",
-        ),
-    ],
-)
-
-HELD_OUT = Wording(
-    names=["Karin", "Liam", "Mona", "Nils", "Olga", "Peter", "Quinn", "Rosa", "Simon", "Tessa"],
-    place=[
-        ("country", "{town} is a town. Name the country it lies in."),
-        ("population", "How large is the population of the town {town}?"),
-        ("country", "Of which country is {town} a part?"),
-        ("population", "What number of inhabitants does {town} have?"),
-    ],
-    arithmetic=[
         (
             "Every shelf in a shop holds {b} jars and there are {a} shelves. What is the total number of jars?",
             lambda a, b, c, d: a * b,
@@ -164,6 +149,22 @@ HELD_OUT = Wording(
     ],
     reading=[
         (
+            "{first} has a {one} coat and {second} has a {other} coat. What colour is {asked}'s coat?",
+            ["red", "blue", "green", "yellow", "black", "white"],
+        ),
+        (
+            "{first} went to the {one} and {second} went to the {other}. Where did {asked} go?",
+            ["market", "library", "beach", "station", "museum", "bakery"],
+        ),
+        (
+            "{first} bought a {one} and {second} bought a {other}. What did {asked} buy?",
+            ["lamp", "clock", "bicycle", "guitar", "kettle", "carpet"],
+        ),
+        (
+            "{first} has a {one} as a pet and {second} has a {other}. Which pet does {asked} have?",
+            ["cat", "dog", "rabbit", "parrot", "hamster", "turtle"],
+        ),
+        (
             "In the drawing of {first} the bird is {one}; in the one of {second} it is {other}. "
             "Name the colour that {asked} used.",
             ["orange", "purple", "brown", "grey", "pink", "silver"],
@@ -183,6 +184,14 @@ HELD_OUT = Wording(
     ],
     facts=[
         *_opposites(
+            "What is the opposite of {word}?",
+            "hot-cold big-small day-night open-closed up-down happy-sad fast-slow wet-dry rich-poor hard-soft",
+        ),
+        *_capitals(
+            "What is the capital of {country}?",
+            "France-Paris Italy-Rome Japan-Tokyo Egypt-Cairo Russia-Moscow Austria-Vienna Portugal-Lisbon",
+        ),
+        *_opposites(
             "Give me a word that means the contrary of '{word}'.",
             "light-dark young-old full-empty early-late strong-weak long-short left-right sweet-sour love-hate "
             "win-lose",
@@ -190,6 +199,80 @@ HELD_OUT = Wording(
         *_capitals(
             "Which city is the seat of government of {country}?",
             "Germany-Berlin Spain-Madrid Greece-Athens China-Beijing Sweden-Stockholm Poland-Warsaw Cuba-Havana",
+        ),
+    ],
+)
+
+HELD_OUT = Wording(
+    names=["Adele", "Bruno", "Carmen", "Dario", "Edith", "Fabio", "Gloria", "Hugo", "Ivana", "Jasper"],
+    place=[
+        ("country", "I have never heard of {town}. Which nation would I find it in?"),
+        ("population", "Give the population figure for {town}."),
+        ("country", "Someone grew up in {town}. In what country was that?"),
+        ("population", "About the town {town}: how many inhabitants are there?"),
+    ],
+    arithmetic=[
+        (
+            "A theatre has {a} boxes with {b} chairs in every box. Work out how many chairs that makes.",
+            lambda a, b, c, d: a * b,
+        ),
+        (
+            "{name} saved {c} euros and then received {a} euros more. How many euros does {name} own now?",
+            lambda a, b, c, d: c + a,
+        ),
+        (
+            "From a field of {c} tulips, {name} picks {a}. Tell me how many tulips stay in the field.",
+            lambda a, b, c, d: c - a,
+        ),
+        (
+            "A baker spreads {e} raisins evenly over {a} loaves. How many raisins does one loaf contain?",
+            lambda a, b, c, d: b,
+        ),
+        (
+            "If one machine makes {a} screws an hour, what does it make in {b} hours?",
+            lambda a, b, c, d: a * b,
+        ),
+        (
+            "The north gate counted {c} guests, the south gate {a}. How many guests came through both gates?",
+            lambda a, b, c, d: c + a,
+        ),
+        (
+            "{name} typed {c} words but deleted {a} of them. How long is the text now, in words?",
+            lambda a, b, c, d: c - a,
+        ),
+        (
+            "A ship loads {a} containers of {b} tons and another {c} tons of coal. What weight does it carry?",
+            lambda a, b, c, d: a * b + c,
+        ),
+    ],
+    reading=[
+        (
+            "{first} plays the {one} and {second} plays the {other}. Which instrument does {asked} play?",
+            ["violin", "piano", "flute", "drum", "harp", "trumpet"],
+        ),
+        (
+            "{first} travels by {one}, but {second} travels by {other}. How does {asked} travel?",
+            ["train", "bus", "car", "ferry", "plane", "tram"],
+        ),
+        (
+            "{first} was born in {one} and {second} in {other}. In which month was {asked} born?",
+            ["January", "March", "April", "August", "October", "December"],
+        ),
+        (
+            "The favourite fruit of {first} is the {one}; {second} likes the {other} best. "
+            "Which fruit does {asked} like best?",
+            ["banana", "cherry", "lemon", "peach", "plum", "mango"],
+        ),
+    ],
+    facts=[
+        *_opposites(
+            "Which word is the antonym of {word}?",
+            "cheap-expensive noisy-quiet thick-thin first-last inside-outside true-false buy-sell push-pull "
+            "import-export",
+        ),
+        *_capitals(
+            "{country} is governed from one city. Which one?",
+            "Norway-Oslo Finland-Helsinki Ireland-Dublin Hungary-Budapest Peru-Lima Thailand-Bangkok Kenya-Nairobi",
         ),
     ],
 )

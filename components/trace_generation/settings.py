@@ -21,7 +21,7 @@ class TraceGenerationSettings(RolloutSettings, StageSettings):
         "self-training": {},
         "demo": {
             "variant": "single_step",
-            "num_samples": 12,
+            "num_samples": 9,
             "temperature": 0.5,
             "max_new_tokens": 32,
             "prefill": "action",
