@@ -217,6 +217,7 @@ def _follow(process: subprocess.Popen[str], log: Path, display: StageDisplay, st
     Gives `stage: message` of the failure, empty when there was none.
     """
     failure, stage = "", "local run"
+    failed: set[str] = set()
     raised: RaisedError | None = None
     with log.open("w", encoding="utf-8") as file:
         for line in _lines(process, stop):
@@ -227,15 +228,16 @@ def _follow(process: subprocess.Popen[str], log: Path, display: StageDisplay, st
             match said:
                 case TaskEvent("begin", task):
                     stage = stage_of(task)
+                    if task in failed:
+                        display.say(f"{failure}; trying again")
                     display.begin(task)
                 case TaskEvent("success", task):
                     display.end(task, succeeded=True)
                     raised = None
                 case TaskEvent("failure", task):
                     display.end(task, succeeded=False)
+                    failed.add(task)
                     failure = f"{stage_of(task)}: {raised or SILENT_END}"
-                case TaskEvent("retry", task):
-                    display.say(f"{failure}; trying again")
                 case StageProgress() as step:
                     display.advance(step)
                 case RaisedError() as error if error.is_input_error:

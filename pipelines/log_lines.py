@@ -7,7 +7,6 @@ from typing import Literal
 _COLOR = re.compile(r"\x1b\[[0-9;]*m")
 _TASK = re.compile(r"INFO - Executing task '(?P<task>[^']+)'")
 _END = re.compile(r"(?:INFO|ERROR) - Task '(?P<task>[^']+)' finished with status (?P<status>[A-Z]+)")
-_RETRY = re.compile(r"INFO - Task (?P<task>\S+) failed \(attempt .*Retrying")
 _PROGRESS = re.compile(
     r"^\s*\[(?P<stage>\w+)(?: (?P<part>\d+/\d+))?\] (?P<done>\d+)/(?P<total>\d+) \d+% "
     r"eta (?P<eta>\d+:\d\d|--:--)(?P<rest>.*)$"
@@ -20,9 +19,9 @@ INPUT_ERROR = "InputError"
 
 @dataclass(frozen=True)
 class TaskEvent:
-    """A task of the DAG (KFP's name, such as `evaluation-2`) began, succeeded, failed or is tried again."""
+    """A task of the DAG (KFP's name, such as `evaluation-2`) began, succeeded or failed; one that fails may begin again."""
 
-    kind: Literal["begin", "success", "failure", "retry"]
+    kind: Literal["begin", "success", "failure"]
     task: str
 
 
@@ -77,8 +76,6 @@ def read_line(line: str) -> TaskEvent | StageProgress | RaisedError | None:
         return TaskEvent("begin", match["task"])
     if match := _END.search(line):
         return TaskEvent("success" if match["status"] == "SUCCESS" else "failure", match["task"])
-    if match := _RETRY.search(line):
-        return TaskEvent("retry", match["task"])
     if match := _EXCEPTION.match(line):
         return RaisedError(match["type"].rpartition(".")[2], match["message"] or "")
     return None

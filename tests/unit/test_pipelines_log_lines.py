@@ -45,10 +45,6 @@ def test_progress_lines_are_read_back(stage: str, done: int, more: int, part: st
             TaskEvent("failure", "sft"),
         ),
         (
-            "06:38:21.2 - INFO - Task sft failed (attempt 1/4). Retrying in 1.0s...",
-            TaskEvent("retry", "sft"),
-        ),
-        (
             "    components.contracts.errors.InputError: q.jsonl:3: answers: expected a list",
             RaisedError("InputError", "q.jsonl:3: answers: expected a list"),
         ),
