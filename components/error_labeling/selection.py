@@ -13,11 +13,13 @@ from components.contracts.records import Trace
 from components.error_labeling.labels import call_error, offered_tools
 from components.error_labeling.settings import ErrorLabelingSettings, Feedback
 from components.rollout.prompts import offers_tools
+from components.scoring.answers import contains_answer
 
 NOT_JUDGED = "outcome unknown: the question has no accepted answer"
 WRONG = "outcome wrong"
 CUT_OFF = "last turn cut off by the token limit"
 NO_TOOL_PROMPT = "recipe mixture: the prompt offered no tools"
+NOT_ANSWERED = "no reply of a tool held the answer"
 NO_CALL = "recipe tools: no call came back without an error"
 CALLED = "recipe no_tool: the trace has a call"
 GUESSED = "direct answer is right too seldom"
@@ -30,7 +32,8 @@ OVER_LIMIT = "over max_traces_per_question"
 class Candidate:
     """What the selection has to know about one trace.
 
-    text: digest of the tools and all messages. calls: attempted, parse failures included.
+    answerable: a call passed and its reply holds an accepted answer (the paper's AR). text: digest of the
+    tools and all messages. calls: attempted, parse failures included.
     """
 
     trace_id: str
@@ -39,6 +42,7 @@ class Candidate:
     correct: bool | None
     calls: int
     passed: int
+    answerable: bool
     cut_off: bool
     offered_tools: bool
     text: bytes
@@ -57,6 +61,11 @@ def candidate(trace: Trace, feedback: Feedback = "typed") -> Candidate:
         correct=trace.outcome.correct,
         calls=len(trace.calls),
         passed=sum(call_error(call, tools, feedback) is None for call in trace.calls),
+        answerable=any(
+            call_error(executed, tools, feedback) is None
+            and contains_answer(executed.reply.content, trace.question)
+            for executed in trace.calls
+        ),
         cut_off=not trace.turns or trace.turns[-1].finish_reason == "length",
         offered_tools=offers_tools(trace.prompt),
         text=digest.digest(),
@@ -121,6 +130,8 @@ def _own_reason(one: Candidate, knows: bool, settings: ErrorLabelingSettings) ->
         return CUT_OFF
     if settings.recipe == "mixture" and not one.offered_tools:
         return NO_TOOL_PROMPT
+    if settings.require_answerable and one.calls and not one.answerable:
+        return NOT_ANSWERED
     if settings.recipe == "tools" and not one.passed:
         return NO_CALL
     if settings.recipe == "no_tool" and one.calls:

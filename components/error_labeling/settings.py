@@ -16,7 +16,12 @@ class ErrorLabelingSettings(StageSettings):
     stage: ClassVar[str] = "error_labeling"
     presets: ClassVar[Mapping[str, Mapping[str, JsonValue]]] = {
         "self-training": {},
-        "demo": {"prefer_fewest_calls": True, "min_direct_share": 0.5, "max_traces_per_question": 1},
+        "demo": {
+            "require_answerable": True,
+            "prefer_fewest_calls": True,
+            "min_direct_share": 0.5,
+            "max_traces_per_question": 1,
+        },
     }
 
     recipe: Literal["tools", "mixture", "no_tool"] = Field(
@@ -39,6 +44,10 @@ class ErrorLabelingSettings(StageSettings):
     )
     mask_instability: bool = Field(
         default=False, description="leave out turns whose call the infrastructure lost, too"
+    )
+    require_answerable: bool = Field(
+        default=False,
+        description="a trace with calls is trained only if a reply holds the answer: otherwise the tool did not help",
     )
     prefer_fewest_calls: bool = Field(
         default=False,

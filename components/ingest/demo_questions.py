@@ -18,13 +18,13 @@ from components.ingest.demo_places import Place, places
 from components.ingest.demo_wording import HELD_OUT, TRAIN, Wording
 
 TRAIN_COUNT = 112
-TRAIN_NO_TOOL_COUNT = 152
+TRAIN_NO_TOOL_COUNT = 168
 HELD_OUT_COUNT = 120
 HELD_OUT_NO_TOOL_COUNT = 160
 
 
 def demo_questions(seed: int) -> tuple[list[Question], list[Question]]:
-    """(training, held-out) questions: 112, 112 and 152 without a tool to train on; 120, 120 and 160 to judge.
+    """(training, held-out) questions: 112, 112 and 168 without a tool to train on; 120, 120 and 160 to judge.
 
     Deterministic in `seed`. No entity, number or template is on both sides.
     """

@@ -181,6 +181,23 @@ TRAIN = Wording(
             "The sport of {first} is {one}, the sport of {second} is {other}. Say which sport {asked} does.",
             ["tennis", "football", "swimming", "chess", "rowing", "golf"],
         ),
+        (
+            "{first} plays the {one} and {second} plays the {other}. Which instrument does {asked} play?",
+            ["violin", "piano", "flute", "drum", "harp", "trumpet"],
+        ),
+        (
+            "{first} travels by {one}, but {second} travels by {other}. How does {asked} travel?",
+            ["train", "bus", "car", "ferry", "plane", "tram"],
+        ),
+        (
+            "{first} was born in {one} and {second} in {other}. In which month was {asked} born?",
+            ["January", "March", "April", "August", "October", "December"],
+        ),
+        (
+            "The favourite fruit of {first} is the {one}; {second} likes the {other} best. "
+            "Which fruit does {asked} like best?",
+            ["banana", "cherry", "lemon", "peach", "plum", "mango"],
+        ),
     ],
     facts=[
         *_opposites(
@@ -199,6 +216,15 @@ TRAIN = Wording(
         *_capitals(
             "Which city is the seat of government of {country}?",
             "Germany-Berlin Spain-Madrid Greece-Athens China-Beijing Sweden-Stockholm Poland-Warsaw Cuba-Havana",
+        ),
+        *_opposites(
+            "Which word is the antonym of {word}?",
+            "cheap-expensive noisy-quiet thick-thin first-last inside-outside true-false buy-sell push-pull "
+            "import-export",
+        ),
+        *_capitals(
+            "{country} is governed from one city. Which one?",
+            "Norway-Oslo Finland-Helsinki Ireland-Dublin Hungary-Budapest Peru-Lima Thailand-Bangkok Kenya-Nairobi",
         ),
     ],
 )
@@ -247,32 +273,30 @@ HELD_OUT = Wording(
     ],
     reading=[
         (
-            "{first} plays the {one} and {second} plays the {other}. Which instrument does {asked} play?",
-            ["violin", "piano", "flute", "drum", "harp", "trumpet"],
+            "{first} drinks {one} at breakfast, {second} drinks {other}. What does {asked} drink?",
+            ["coffee", "tea", "milk", "juice", "water", "cocoa"],
         ),
         (
-            "{first} travels by {one}, but {second} travels by {other}. How does {asked} travel?",
-            ["train", "bus", "car", "ferry", "plane", "tram"],
+            "At the fair {first} won a {one} and {second} won a {other}. Which prize did {asked} win?",
+            ["doll", "balloon", "puzzle", "kite", "whistle", "medal"],
         ),
         (
-            "{first} was born in {one} and {second} in {other}. In which month was {asked} born?",
-            ["January", "March", "April", "August", "October", "December"],
+            "The hobby of {first} is {one}. The hobby of {second} is {other}. State the hobby of {asked}.",
+            ["sewing", "fishing", "hiking", "dancing", "singing", "gardening"],
         ),
         (
-            "The favourite fruit of {first} is the {one}; {second} likes the {other} best. "
-            "Which fruit does {asked} like best?",
-            ["banana", "cherry", "lemon", "peach", "plum", "mango"],
+            "In class {first} sits near the {one}, and {second} sits near the {other}. Near what does {asked} sit?",
+            ["window", "door", "board", "heater", "cupboard", "sink"],
         ),
     ],
     facts=[
         *_opposites(
-            "Which word is the antonym of {word}?",
-            "cheap-expensive noisy-quiet thick-thin first-last inside-outside true-false buy-sell push-pull "
-            "import-export",
+            "Complete the pair of contrasting words: {word} and ...",
+            "male-female king-queen brother-sister east-west front-back before-after above-below start-finish",
         ),
         *_capitals(
-            "{country} is governed from one city. Which one?",
-            "Norway-Oslo Finland-Helsinki Ireland-Dublin Hungary-Budapest Peru-Lima Thailand-Bangkok Kenya-Nairobi",
+            "If you visit the parliament of {country}, which city are you in?",
+            "Denmark-Copenhagen Belgium-Brussels Canada-Ottawa Iraq-Baghdad Iran-Tehran Colombia-Bogota",
         ),
     ],
 )

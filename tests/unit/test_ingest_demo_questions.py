@@ -129,7 +129,7 @@ def test_no_person_or_thing_is_on_both_sides(demo: Demo) -> None:
         for side, found in asked_of(demo, "no_tool").items()
     }
     for own, other in (("train", "held_out"), ("held_out", "train")):
-        assert len(things(SIDES[own]) - reading[own]) <= 2  # nearly all are drawn
+        assert len(things(SIDES[own]) & reading[own]) > 0.8 * len(things(SIDES[own]))  # most are drawn
         assert reading[own].isdisjoint(things(SIDES[other]))
 
 
