@@ -59,6 +59,21 @@ def test_what_is_known_is_trained_without_a_call() -> None:
     assert found == {"q0#0": selection.MORE_CALLS, "q0#1": "", "q0#2": selection.MORE_CALLS}
 
 
+def test_a_call_that_did_not_bring_the_answer_is_not_trained_where_it_must() -> None:
+    helped = make_trace("helped", errors=(OK,))
+    reply = helped.calls[0].reply
+    assert selection.contains_answer(reply.content, helped.question)
+    wrong = helped.calls[0].model_copy(update={"reply": reply.model_copy(update={"content": "nothing here"})})
+    idle = helped.model_copy(
+        update={"id": "idle#0", "calls": (wrong,), "question": make_trace("idle").question}
+    )
+    failed = make_trace("failed", errors=(ToolError.TOOL_CALL_FAILURE,))
+    direct = make_trace("direct")
+    found = reasons([helped, idle, failed, direct], require_answerable=True)
+    unhelpful = selection.NOT_ANSWERED
+    assert found == {"helped#0": "", "idle#0": unhelpful, "failed#0": unhelpful, "direct#0": ""}
+
+
 def test_a_lucky_guess_is_not_knowledge() -> None:
     traces = [
         make_trace(sample=0, correct=False),
