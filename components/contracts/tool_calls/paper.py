@@ -13,7 +13,6 @@ inside. Only an Action field is ever read for calls.
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from components.contracts.records import ToolCall
 from components.contracts.tool_calls.base import (
@@ -40,13 +39,6 @@ AFTER_STRING = frozenset("])},:=")
 NO_ACTION = frozenset({"", "none", "none.", "n/a", "null", "nothing", "nothing.", "no action", "-"})
 SEPARATORS = re.compile(r"[\s,;]*")
 DEBRIS = re.compile(r"[^\w\s]*(?=\s|$)")  # small models close a call like a sentence, or twice: "]:", "]["
-
-
-@dataclass(frozen=True)
-class _Field:
-    label: str
-    start: int  # behind the colon
-    end: int
 
 
 class PaperFormat:
