@@ -20,12 +20,32 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class ToolCall(Record):
+    """One parsed call. `arguments` are typed JSON values, keyed by parameter name."""
+
+    name: str
+    arguments: dict[str, JsonValue]
+    id: str = ""
+
+
+class Message(Record):
+    """One chat message. For `assistant`, `content` is the raw text as sampled, calls included."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str
+    name: str = ""  # the tool's name, for role "tool"
+
+
 class Question(Record):
     """One question with its accepted answers.
 
     `tools` names the tools to offer; empty offers all that the service has. `subject` is what a
     split must not divide (the entity asked about). `answers` may be empty only for questions that
-    are sampled but never judged.
+    are judged by `golds`, or sampled but never judged.
+
+    `history` is the conversation before `text`; a system message at its head replaces the prompt's own
+    instruction. `offered` is for questions that bring their tools along: a JSON array of OpenAI tool
+    schemas. `golds` are the accepted next turns, each one or more parallel calls of offered tools.
     """
 
     id: str
@@ -35,14 +55,9 @@ class Question(Record):
     kind: str = "question"
     subject: str = ""
     tools: tuple[str, ...] = ()
-
-
-class ToolCall(Record):
-    """One parsed call. `arguments` are typed JSON values, keyed by parameter name."""
-
-    name: str
-    arguments: dict[str, JsonValue]
-    id: str = ""
+    history: tuple[Message, ...] = ()
+    offered: str = ""
+    golds: tuple[tuple[ToolCall, ...], ...] = ()
 
 
 class ToolReply(Record):
@@ -52,14 +67,6 @@ class ToolReply(Record):
     error: ToolError | None = None
     seconds: float = 0.0
     call_id: str = ""
-
-
-class Message(Record):
-    """One chat message. For `assistant`, `content` is the raw text as sampled, calls included."""
-
-    role: Literal["system", "user", "assistant", "tool"]
-    content: str
-    name: str = ""  # the tool's name, for role "tool"
 
 
 class AssistantTurn(Record):

@@ -24,27 +24,24 @@ class StageSettings(BaseModel):
     presets: ClassVar[Mapping[str, Mapping[str, JsonValue]]] = {}
 
     @classmethod
-    def parse(cls, text: str) -> Self:
+    def parse(cls, text: str, overrides: str = "") -> Self:
         """Read a settings string; an empty string gives the defaults.
+
+        overrides: a second object, merged over the first: what one arm of a comparison does otherwise.
 
         Raises:
             InputError: not a JSON object, an unknown key or preset (the nearest name is offered),
                 or a value out of range (the key is named).
         """
         parameter = f"{cls.stage}_settings"
-        try:
-            given = json.loads(text) if text.strip() else {}
-        except json.JSONDecodeError as error:
-            raise InputError(f"{parameter}: not JSON at column {error.colno}: {error.msg}") from error
-        if not isinstance(given, dict):
-            raise InputError(f"{parameter}: expected a JSON object, got {type(given).__name__}")
+        given = merged(_read_object(text, parameter), _read_object(overrides, f"{cls.stage}: overrides"))
         preset = given.pop("preset", None)
         if preset is not None and preset not in list(cls.presets):
             raise InputError(
                 f"{parameter}: unknown preset {preset!r}{nearest(str(preset), cls.presets)}; known: {', '.join(cls.presets)}"
             )
         try:
-            return cls.model_validate(merged(cls.presets[preset] if preset else {}, given))
+            return cls.model_validate(merged(cls.presets[str(preset)] if preset else {}, given))
         except ValidationError as error:
             found = error.errors(include_url=False)
             unknown = (one for one in found if one["type"] == "extra_forbidden")
@@ -53,6 +50,16 @@ class StageSettings(BaseModel):
     def canonical(self) -> str:
         """The settings as canonical JSON: sorted keys, no spaces; equal settings, equal string."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+
+def _read_object(text: str, parameter: str) -> dict[str, JsonValue]:
+    try:
+        given = json.loads(text) if text.strip() else {}
+    except json.JSONDecodeError as error:
+        raise InputError(f"{parameter}: not JSON at column {error.colno}: {error.msg}") from error
+    if not isinstance(given, dict):
+        raise InputError(f"{parameter}: expected a JSON object, got {type(given).__name__}")
+    return given
 
 
 def merged(base: Mapping[str, JsonValue], over: Mapping[str, JsonValue]) -> dict[str, JsonValue]:

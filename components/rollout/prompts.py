@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from components.contracts.errors import InputError
 from components.contracts.records import Message, PromptVariant, Question
 from components.contracts.tool_calls import get_call_format
-from components.contracts.tool_schemas import ToolSchema, find_tool, tool_name
+from components.contracts.tool_schemas import ToolSchema, find_tool, parse_tools, tool_name
 
 TOOL_VARIANTS: tuple[PromptVariant, ...] = ("single_step", "multi_step")
 
@@ -35,11 +35,13 @@ def offers_tools(variant: PromptVariant) -> bool:
 def select_tools(
     question: Question, available: Sequence[ToolSchema], unavailable: dict[str, str] | None = None
 ) -> tuple[ToolSchema, ...]:
-    """The tools to offer for `question`, in the question's order; all of them when it names none.
+    """The tools to offer for `question`: its own, or those it names, in its order, or all of them.
 
     Raises:
         InputError: the question names a tool that the service does not have.
     """
+    if question.offered:
+        return parse_tools(question.offered)
     if not question.tools:
         return tuple(available)
     chosen = []
@@ -71,13 +73,17 @@ def build_messages(
     call_format: str,
     native_tools: bool,
 ) -> tuple[Message, ...]:
-    """System and user message for `question`.
+    """The messages that ask `question`: system, its history and its text as the user's.
 
     tools: what is offered; ignored by the variants without tools.
     native_tools: the chat template renders `tools=` itself (`Chat.native_tools`).
     """
-    system = _SYSTEM[variant]
+    history = question.history
+    own = history[0].content if history and history[0].role == "system" else ""
+    system = own or _SYSTEM[variant]
     if offers_tools(variant) and tools and not template_tools(tools, call_format, native_tools):
         described = get_call_format(call_format).describe(tools, multi_step=variant == "multi_step")
-        system = described if call_format == "paper" else f"Answer the question.\n\n{described}"
-    return (Message(role="system", content=system), Message(role="user", content=question.text))
+        lead = own or ("" if call_format == "paper" else "Answer the question.")
+        system = f"{lead}\n\n{described}" if lead else described
+    asked = Message(role="user", content=question.text)
+    return (Message(role="system", content=system), *(history[1:] if own else history), asked)
