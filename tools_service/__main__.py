@@ -27,6 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--encoder", help="dense: the sentence-embedding model")
     parser.add_argument("--translator", help="seq2seq model: a folder or hf://")
     parser.add_argument("--tool", action="append", dest="tools", help="one more: package.module:function")
+    parser.add_argument(
+        "--stand-ins", type=Path, help="JSON array of tool schemas, or a question set, to stand in for"
+    )
     parser.add_argument("--faults", help='inject faults: {"seed": 7, "rates": {"timeout": 0.1}}')
     parser.add_argument("--faults-log", type=Path, help="JSONL file for the truth about injected faults")
     given = parser.parse_args(arguments)

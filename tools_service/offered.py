@@ -6,6 +6,7 @@ from tools_service.registry import Registry
 from tools_service.retrievers import index_of_corpus, open_retriever
 from tools_service.search import make_wikipedia_search
 from tools_service.settings import ToolsSettings
+from tools_service.stand_ins import read_stand_ins
 from tools_service.translator import find_translator
 
 
@@ -27,6 +28,10 @@ def make_registry(settings: ToolsSettings) -> Registry:
         registry.add(translator)
     for path in settings.tools:
         registry.add_by_path(path)
+    if settings.stand_ins is not None:
+        for tool in read_stand_ins(settings.stand_ins):
+            if tool.name not in registry.tools:  # the real one is better
+                registry.add_tool(tool)
     return registry
 
 

@@ -16,6 +16,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, create_model
@@ -25,6 +26,9 @@ from components.contracts.tool_errors import ToolError
 from tools_service.failures import ToolFailure
 
 ToolFunction = Callable[..., Any]  # returns str, or an awaitable of str
+# The arguments, checked (no coercion: "3" is not an int) and with defaults filled in; raises ToolFailure:
+# parameter_hallucination, missing_parameter or wrong_type_or_value.
+ArgumentsCheck = Callable[[Mapping[str, JsonValue]], dict[str, Any]]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 _ARGUMENT_LINE = re.compile(r"(\w+)\s*(?:\([^)]*\))?:\s*(.*)")
@@ -41,8 +45,8 @@ class Tool:
     name: str
     description: str
     function: ToolFunction
-    arguments: type[BaseModel]
     parameters: dict[str, JsonValue]
+    check: ArgumentsCheck
     quick: bool
     is_coroutine: bool
 
@@ -55,37 +59,6 @@ class Tool:
             "parameters": self.parameters,
         }
         return {"type": "function", "function": function}
-
-    def check(self, arguments: Mapping[str, JsonValue]) -> dict[str, Any]:
-        """The arguments, checked (no coercion: "3" is not an int) and with defaults filled in.
-
-        Raises:
-            ToolFailure: parameter_hallucination, missing_parameter or wrong_type_or_value.
-        """
-        try:
-            return vars(self.arguments.model_validate(arguments))
-        except ValidationError as error:
-            raise self._explain(error) from None
-
-    def _explain(self, error: ValidationError) -> ToolFailure:
-        found = {
-            str(item["type"]): item for item in reversed(error.errors(include_url=False, include_input=False))
-        }
-        known = ", ".join(self.arguments.model_fields) or "none"
-        if item := found.get("extra_forbidden"):
-            name = _place(item["loc"])
-            return ToolFailure(
-                ToolError.PARAMETER_HALLUCINATION,
-                f"{self.name} has no parameter {name!r}; its parameters: {known}",
-            )
-        if item := found.get("missing"):
-            name = _place(item["loc"])
-            return ToolFailure(ToolError.MISSING_PARAMETER, f"{self.name} needs the parameter {name!r}")
-        item = next(iter(found.values()))
-        text = str(item["msg"])
-        return ToolFailure(
-            ToolError.WRONG_TYPE_OR_VALUE, f"{self.name}: {_place(item['loc'])}: {text[:1].lower()}{text[1:]}"
-        )
 
 
 class Registry:
@@ -101,9 +74,16 @@ class Registry:
         Raises:
             InputError: no docstring, an untyped parameter, a bad or a taken name.
         """
-        tool = _make_tool(function, name or function.__name__, quick)
+        return self.add_tool(_make_tool(function, name or function.__name__, quick))
+
+    def add_tool(self, tool: Tool) -> Tool:
+        """Registers a tool that is made already.
+
+        Raises:
+            InputError: a taken name.
+        """
         if tool.name in self.tools:
-            raise InputError(f"tool {tool.name!r}: two functions have this name; expected one")
+            raise InputError(f"tool {tool.name!r}: two tools have this name; expected one")
         self.tools[tool.name] = tool
         return tool
 
@@ -169,10 +149,36 @@ def _make_tool(function: ToolFunction, name: str, quick: bool) -> Tool:
         name=name,
         description=description,
         function=function,
-        arguments=model,
         parameters=_parameters_schema(model),
+        check=partial(_check, model, name),
         quick=quick,
         is_coroutine=inspect.iscoroutinefunction(function),
+    )
+
+
+def _check(model: type[BaseModel], tool: str, arguments: Mapping[str, JsonValue]) -> dict[str, Any]:
+    try:
+        return vars(model.model_validate(arguments))
+    except ValidationError as error:
+        raise _explain(error, model, tool) from None
+
+
+def _explain(error: ValidationError, model: type[BaseModel], tool: str) -> ToolFailure:
+    found = {
+        str(item["type"]): item for item in reversed(error.errors(include_url=False, include_input=False))
+    }
+    known = ", ".join(model.model_fields) or "none"
+    if item := found.get("extra_forbidden"):
+        name = _place(item["loc"])
+        return ToolFailure(
+            ToolError.PARAMETER_HALLUCINATION, f"{tool} has no parameter {name!r}; its parameters: {known}"
+        )
+    if item := found.get("missing"):
+        return ToolFailure(ToolError.MISSING_PARAMETER, f"{tool} needs the parameter {_place(item['loc'])!r}")
+    item = next(iter(found.values()))
+    text = str(item["msg"])
+    return ToolFailure(
+        ToolError.WRONG_TYPE_OR_VALUE, f"{tool}: {_place(item['loc'])}: {text[:1].lower()}{text[1:]}"
     )
 
 

@@ -34,6 +34,7 @@ class ToolsSettings(BaseSettings):
     translator_source: str = "spa"  # language codes as the model or apertium writes them
     translator_target: str = "eng"
     tools: tuple[str, ...] = ()  # more tools: package.module:function
+    stand_ins: Path | None = None  # tools of which only schemas are there: see tools_service.stand_ins
 
     max_body_bytes: int = Field(1 << 20, ge=1)
     max_batch: int = Field(1024, ge=1)

@@ -104,7 +104,7 @@ def test_functions_that_can_not_be_tools_are_refused(registry: Registry) -> None
     for function, reason in ((untold, "no docstring"), (untyped, "has no type"), (open_ended, "has no type")):
         with pytest.raises(InputError, match=reason):
             registry.add(function)
-    with pytest.raises(InputError, match="two functions"):
+    with pytest.raises(InputError, match="two tools"):
         registry.add(forecast)
     with pytest.raises(InputError, match="not a tool name"):
         registry.add(forecast, name="weather forecast")
