@@ -122,6 +122,7 @@ def write_evaluation(
     questions: str = "q" * 64,
     base_model: str = "demo://test",
     call_format: str = "paper",
+    title: str = "",
 ) -> Artifact:
     """An `evaluation/1` of these traces."""
     pairs = [judged(one) for one in traces]
@@ -131,6 +132,7 @@ def write_evaluation(
         (writer.folder / "summary.json").write_text("{}")
         writer.lineage["question_set"] = questions
         writer.details["base_model"] = base_model
+        writer.details["title"] = title
         writer.details["settings"] = {"temperature": 0.0, "engine": {"call_format": call_format}}
         if adapter:
             writer.lineage["adapter"] = adapter

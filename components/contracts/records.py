@@ -161,6 +161,13 @@ class EvaluationItem(Record):
     calls: attempted calls, parse failures included. first_turn_calls: those of the first assistant
     turn. passed_calls: replies without an error. answerable_calls: passed replies that contain an
     accepted answer.
+
+    A question with golds is judged on one turn, in which nothing is executed: `tool_selected`,
+    `parameters_identified` and `content_filled` say how far the turn's calls agree with the accepted
+    ones, `category` names the worst disagreement, `unparsed` is a turn with a call that can't be parsed
+    and `correct` equals `content_filled`; `passed_calls` are then those that fit the offered schemas.
+    `predicted` are the turn's parsed calls, `accepted` the golds. Where tools were executed instead,
+    `valid_answer` says whether it ended in an answer that is no refusal. None: not judged so.
     """
 
     id: str
@@ -180,6 +187,14 @@ class EvaluationItem(Record):
     seconds: float
     tokens: int
     trace_id: str
+    tool_selected: bool | None = None
+    parameters_identified: bool | None = None
+    content_filled: bool | None = None
+    unparsed: bool = False
+    category: str = ""
+    valid_answer: bool | None = None
+    predicted: tuple[ToolCall, ...] = ()
+    accepted: tuple[tuple[ToolCall, ...], ...] = ()
 
 
 class PolicyCard(Record):

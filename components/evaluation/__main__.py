@@ -1,17 +1,30 @@
-"""`python -m components.evaluation`: the stage from a shell, on artifact folders."""
+"""`python -m components.evaluation`: the stage from a shell, on artifact folders.
+
+`python -m components.evaluation profile`: where the calls of an evaluation go wrong, as a page.
+"""
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from kfp import dsl
 
 from components.contracts.errors import InputError
+from components.contracts.jsonl import read_records
+from components.contracts.pages import write_page
+from components.contracts.records import Trace
+from components.evaluation.profile import name_tokens, profile_traces
+from components.evaluation.report import render_profile
 from components.evaluation.run import run
+from components.storage import open_input
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the stage; 2 when an input can't be used."""
+    """Run the stage, or its command `profile`; 2 when an input can't be used."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if words[:1] == ["profile"]:
+        return write_profile(words[1:])
     parser = argparse.ArgumentParser(prog="python -m components.evaluation", description=run.__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--question-set", required=True, help="folder of an artifact questions/1")
@@ -23,7 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--adapter", default="", help="folder of an artifact adapter/1")
     parser.add_argument("--output", required=True, type=Path, help="folder for evaluation/ and report.html")
-    given = parser.parse_args(arguments)
+    parser.add_argument("--title", default="", help="what reports call this policy")
+    given = parser.parse_args(words)
     metrics = dsl.Metrics(uri=str(given.output / "metrics"))
     try:
         run(
@@ -36,12 +50,36 @@ def main(arguments: list[str] | None = None) -> int:
             metrics,
             dsl.HTML(uri=str(given.output / "report.html")),
             dsl.Model(uri=given.adapter) if given.adapter else None,
+            given.title,
         )
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
     for name, value in metrics.metadata.items():
         print(f"{name}\t{value:.4f}")
+    return 0
+
+
+def write_profile(arguments: Sequence[str]) -> int:
+    """Write the profile of an evaluation's calls as a page; 2 when an input can't be used."""
+    parser = argparse.ArgumentParser(prog="python -m components.evaluation profile")
+    parser.add_argument("--evaluation", required=True, help="folder of an artifact evaluation/1")
+    parser.add_argument("--out", required=True, type=Path, help="the HTML file to write")
+    parser.add_argument("--tokenizer", default="", help="a model URI; by default that of the policy")
+    parser.add_argument("--artifact-store", default="", help="where the artifact's payload may lie")
+    given = parser.parse_args(arguments)
+    try:
+        opened = open_input(given.evaluation, "evaluation/1", given.artifact_store)
+        details = opened.manifest.details
+        model = given.tokenizer or str(details.get("base_model", ""))
+        traces = read_records(opened.path("traces.jsonl"), Trace)
+        profile = profile_traces(traces, *name_tokens(model))
+        if not profile["turns"]:
+            raise InputError("evaluation: none of its questions has gold calls to compare with")
+        write_page(str(given.out), render_profile(str(details.get("title", model)), profile))
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
     return 0
 
 

@@ -17,8 +17,9 @@ def evaluation(
     metrics: Output[Metrics],
     report: Output[HTML],
     adapter: Input[Model] = None,
+    title: str = "",
 ) -> None:
-    """Judge the policy on the held-out questions, item by item.
+    """Judge the policy on the held-out questions, item by item; those with gold calls on one turn.
 
     Args:
         question_set: Artifact questions/1.
@@ -27,10 +28,22 @@ def evaluation(
         settings: Canonical JSON of components.evaluation.settings.
         artifact_store: s3:// prefix or folder for artifacts' payloads; empty leaves them to KFP.
         evaluation: Artifact evaluation/1: every judged item, its trace, and the summary.
-        metrics: Accuracy, exact match and the rates, overall.
-        report: The same by kind and tool, with the error mix and a trace viewer.
+        metrics: Accuracy, exact match and the rates; TS, PI and CF where questions have gold calls.
+        report: The same by kind and tool, with the error mix and where calls go wrong.
         adapter: Artifact adapter/1 to put on the base model; absent, the base model itself.
+        title: What reports call this policy; empty names its model and adapter.
     """
     from components.evaluation.run import run
 
-    run(question_set, base_model, tools_url, settings, artifact_store, evaluation, metrics, report, adapter)
+    run(
+        question_set,
+        base_model,
+        tools_url,
+        settings,
+        artifact_store,
+        evaluation,
+        metrics,
+        report,
+        adapter,
+        title,
+    )

@@ -1,11 +1,14 @@
-"""The questions that an evaluation judges."""
+"""The questions that an evaluation judges, and the check that each can be judged."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from components.contracts.errors import InputError
-from components.contracts.records import Question
+from components.contracts.records import PromptVariant, Question
+from components.contracts.tool_schemas import ToolSchema, find_tool, parse_tools, tool_name
 from components.rollout.prefill import sample_seed
+from components.rollout.prompts import offers_tools, select_tools
+from components.rollout.tools_client import ToolsClient
 
 
 def select_questions(questions: Iterable[Question], *, limit_per_kind: int, seed: int) -> list[Question]:
@@ -15,14 +18,15 @@ def select_questions(questions: Iterable[Question], *, limit_per_kind: int, seed
     equal settings judge the same questions.
 
     Raises:
-        InputError: there is none, an id occurs twice, or one has no accepted answer.
+        InputError: there is none, an id occurs twice, or one has neither accepted answers, golds nor
+            tools of its own to be executed.
     """
     kept = list(questions)
     seen: set[str] = set()
     for question in kept:
         if question.id in seen:
             raise InputError(f"question_set: question {question.id!r} occurs twice, expected unique ids")
-        if not question.answers:
+        if not (question.answers or question.golds or question.offered):
             raise InputError(
                 f"question_set: question {question.id!r} has no gold, expected answers to judge by"
             )
@@ -36,3 +40,54 @@ def select_questions(questions: Iterable[Question], *, limit_per_kind: int, seed
         by_kind[question.kind].append(question)
     chosen = {question.id for group in by_kind.values() for question in group[:limit_per_kind]}
     return [question for question in kept if question.id in chosen]
+
+
+def needs_service(question: Question, variant: PromptVariant) -> bool:
+    """Whether the tools service is asked for this question: its tools are not its own, or are executed."""
+    return offers_tools(variant) and not (question.golds and question.offered)
+
+
+def check_tools(questions: Sequence[Question], client: ToolsClient, variant: PromptVariant) -> None:
+    """Refuse, before a model is loaded, what could not be judged in the end.
+
+    The service is asked for its tools only where a question needs it.
+
+    Raises:
+        InputError: an unreachable service, a question that names or brings a tool the service can't
+            execute, a gold that calls a tool not on offer, or golds under a variant without tools.
+    """
+    for question in questions:
+        offered: tuple[ToolSchema, ...] = ()
+        if needs_service(question, variant):
+            available = client.list_tools()
+            offered = select_tools(question, available, client.unavailable)
+            if not question.golds:
+                _check_executable(question, offered, available, client.url)
+        elif question.golds:
+            offered = parse_tools(question.offered) if offers_tools(variant) else ()
+        if question.golds:
+            _check_golds(question, offered, variant)
+
+
+def _check_executable(
+    question: Question, offered: Sequence[ToolSchema], available: Sequence[ToolSchema], url: str
+) -> None:
+    for tool in offered:
+        if find_tool(available, tool_name(tool)) is None:
+            raise InputError(
+                f"question {question.id!r}: offered: {tool_name(tool)!r} is not at the tools service {url}, "
+                "expected a service that executes it; `python -m tools_service` can stand in for given schemas"
+            )
+
+
+def _check_golds(question: Question, offered: Sequence[ToolSchema], variant: PromptVariant) -> None:
+    if not offers_tools(variant):
+        raise InputError(
+            f"variant: {variant!r} offers no tools, expected single_step or multi_step, since question "
+            f"{question.id!r} is judged by its calls"
+        )
+    for call in (call for golds in question.golds for call in golds):
+        if find_tool(offered, call.name) is None:
+            raise InputError(
+                f"question {question.id!r}: golds: the tool {call.name!r} is not among those offered"
+            )

@@ -27,6 +27,12 @@ class EvaluationSettings(RolloutSettings, StageSettings):
             "concurrent": 512,
             "engine": {"call_format": "paper", "batch_size": 64},
         },
+        "tl-training": {"variant": "multi_step", "max_new_tokens": 512},
+        "demo_calls": {
+            "max_new_tokens": 48,
+            "concurrent": 512,
+            "engine": {"call_format": "pythonic", "batch_size": 64},
+        },
     }
 
     temperature: float = Field(default=0.0, ge=0.0, le=5.0, description="0 is greedy")
@@ -39,5 +45,9 @@ class EvaluationSettings(RolloutSettings, StageSettings):
     )
     no_tool_kinds: tuple[str, ...] = Field(
         default=("no_tool",), description="kinds of question that are to be answered without a tool"
+    )
+    scorer: Literal["fixed", "official"] = Field(
+        default="fixed",
+        description="official: RoTBench's questions as by its own scorer, which fails calls without arguments",
     )
     engine: EngineSettings = Field(default_factory=EngineSettings)

@@ -1,7 +1,7 @@
 """Before against after, over the same questions: rates and intervals by group and by tool."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 
 from pydantic import JsonValue
 
@@ -9,6 +9,7 @@ from components.contracts.records import EvaluationItem, Trace
 from components.contracts.tool_schemas import parse_tools, tool_name
 from components.promotion.settings import PromotionSettings
 from components.scoring.bootstrap import Interval
+from components.scoring.call_rates import CALL_METRICS, call_differences, call_rates
 from components.scoring.groups import group_kinds
 from components.scoring.tool_use import (
     METRICS,
@@ -32,9 +33,19 @@ class Compared:
     before: Rates
     after: Rates
     differences: Mapping[str, Interval | None]
+    calls_before: Mapping[str, float | None] = field(default_factory=dict)
+    calls_after: Mapping[str, float | None] = field(default_factory=dict)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """METRICS, and behind them CALL_METRICS where the group has questions judged by golds."""
+        return (*METRICS, *self.calls_before)
 
     def rate(self, side: str, metric: str) -> float | None:
         """The rate of `side` ("before" or "after"); None where it is undefined."""
+        calls = self.calls_before if side == "before" else self.calls_after
+        if metric in calls:
+            return calls[metric]
         value: float | None = getattr(self.before if side == "before" else self.after, metric)
         return value
 
@@ -60,9 +71,10 @@ def compare(
     groups = {}
     for name, kinds in group_kinds((before.kind for before, _ in pairs), settings.no_tool_kinds).items():
         chosen = [pair for pair in pairs if pair[0].kind in kinds]
-        groups[name] = _compared(
+        compared = _compared(
             [counts_of(before) for before, _ in chosen], [counts_of(after) for _, after in chosen], settings
         )
+        groups[name] = _with_calls(compared, chosen, settings)
     tools = {}
     for tool in _offered(traces_before, traces_after):
         tools[tool] = _compared(
@@ -98,9 +110,26 @@ def _compared(before: Sequence[Counts], after: Sequence[Counts], settings: Promo
     return Compared(len(before), rates_of_counts(before), rates_of_counts(after), intervals)
 
 
+def _with_calls(compared: Compared, pairs: Sequence[Pair], settings: PromotionSettings) -> Compared:
+    """The group with TS, PI, CF and their like, where it has questions that are judged by golds."""
+    before, after = [one for one, _ in pairs], [other for _, other in pairs]
+    if not any(item.tool_selected is not None for item in (*before, *after)):
+        return compared
+    found = call_differences(
+        before, after, samples=settings.samples, seed=settings.seed, confidence=settings.confidence
+    )
+    rates_before, rates_after = call_rates(before), call_rates(after)
+    return replace(
+        compared,
+        differences={**compared.differences, **{metric: found[metric] for metric in CALL_METRICS}},
+        calls_before={metric: rates_before[metric] for metric in CALL_METRICS},
+        calls_after={metric: rates_after[metric] for metric in CALL_METRICS},
+    )
+
+
 def _metrics(compared: Compared) -> dict[str, JsonValue]:
     found: dict[str, JsonValue] = {}
-    for metric in METRICS:
+    for metric in compared.metrics:
         interval = compared.differences[metric]
         unknown: dict[str, JsonValue] = {"mean": None, "low": None, "high": None}
         found[metric] = {
@@ -116,6 +145,7 @@ def _errors(items: Sequence[EvaluationItem]) -> dict[str, int]:
 
 
 def _offered(*sides: Mapping[str, Trace]) -> list[str]:
-    # Almost all traces offer the same tools: parse each text once.
-    texts = {trace.tools for side in sides for trace in side.values()}
+    # Almost all traces offer the same tools: parse each text once. Tools that questions bring along are
+    # seldom offered twice, and say nothing one by one.
+    texts = {trace.tools for side in sides for trace in side.values() if not trace.question.offered}
     return sorted({tool_name(tool) for text in texts for tool in parse_tools(text)})

@@ -19,6 +19,7 @@ def promotion(
     model_card: Output[Markdown],
     metrics: Output[Metrics],
     report: Output[HTML],
+    between: Input[Dataset] = None,
 ) -> None:
     """Compare the two evaluations by paired bootstrap; publish the adapter when the gate opens.
 
@@ -34,8 +35,9 @@ def promotion(
         model_card: What the adapter is, how it was made and how it did.
         metrics: Differences and the gate's verdict.
         report: The whole comparison for people, self-contained.
+        between: Artifact evaluation/1 of the policy on the way, such as after SFT and before PPO; shown beside.
     """
     from components.promotion.run import run
 
     texts = (publish_to, settings, artifact_store)
-    run(before, after, adapter, labeled, *texts, comparison, model_card, metrics, report)
+    run(before, after, adapter, labeled, *texts, comparison, model_card, metrics, report, between)

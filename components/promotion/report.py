@@ -12,7 +12,6 @@ from components.promotion.gate import Decision, group_title, percent, points
 from components.promotion.viewer import CHANGES, Viewer
 from components.scoring.bootstrap import Interval
 from components.scoring.groups import NEEDS_TOOL, NO_TOOL, OVERALL
-from components.scoring.tool_use import METRICS
 
 METRIC_TITLES = {
     "accuracy": "Accuracy",
@@ -21,6 +20,11 @@ METRIC_TITLES = {
     "called_share": "Questions with a call",
     "pass_rate": "Pass rate",
     "answerable_rate": "Answerable rate",
+    "calls_ts": "Tool selection (TS)",
+    "calls_pi": "Parameter identification (PI)",
+    "calls_cf": "Content filling (CF)",
+    "calls_unparsed": "Turns not parsed",
+    "calls_no_call": "Turns without a call",
 }
 METRIC_HINTS = {
     "accuracy": "answers that contain an accepted one, as whole words or as the last number",
@@ -29,9 +33,15 @@ METRIC_HINTS = {
     "called_share": "questions with at least one call in any turn",
     "pass_rate": "calls that came back without an error",
     "answerable_rate": "calls whose reply held an accepted answer",
+    "calls_ts": "turns that call the right tools",
+    "calls_pi": "turns that call the right tools with exactly the right parameters",
+    "calls_cf": "turns that call the right tools with the right parameters and values",
+    "calls_unparsed": "turns with a call that can't be parsed",
+    "calls_no_call": "turns that call nothing though a call was wanted",
 }
 # More calls are neither good nor bad by themselves.
 NEUTRAL = frozenset({"invoke_rate", "called_share"})
+LOWER_IS_BETTER = frozenset({"calls_unparsed", "calls_no_call"})
 
 
 @dataclass(frozen=True)
@@ -50,12 +60,21 @@ class Facts:
     published: str = ""
 
 
+@dataclass(frozen=True)
+class Stop:
+    """A policy on the way, against the one before: what its evaluation is called, and the comparison."""
+
+    title: str
+    comparison: Comparison
+
+
 def render_report(
     comparison: Comparison,
     decision: Decision,
     viewer: Viewer,
     training_log: Sequence[Mapping[str, float]],
     facts: Facts,
+    stop: Stop | None = None,
 ) -> str:
     """The page as text. Whatever a model or a tool wrote is escaped; nothing is loaded from anywhere."""
     environment = jinja2.Environment(
@@ -72,6 +91,8 @@ def render_report(
         cards=_cards(comparison, main),
         groups=[_table(name, group) for name, group in comparison.groups.items()],
         tools=[_table(name, tool, title=name) for name, tool in comparison.tools.items()],
+        stop_title=stop.title if stop else "",
+        stop_groups=[_table(name, group) for name, group in stop.comparison.groups.items()] if stop else [],
         bars=error_bars(comparison.errors_before, comparison.errors_after),
         curve=loss_curve(training_log),
         viewer=viewer,
@@ -130,7 +151,7 @@ def _cards(comparison: Comparison, main: Compared) -> list[dict[str, object]]:
 
 def _table(name: str, compared: Compared, *, title: str = "") -> dict[str, object]:
     rows = []
-    for metric in METRICS:
+    for metric in compared.metrics:
         interval = compared.differences[metric]
         before, after = compared.rate("before", metric), compared.rate("after", metric)
         rows.append(
@@ -158,6 +179,8 @@ def _difference(metric: str, interval: Interval | None) -> dict[str, str]:
     tone = "neutral"
     if metric not in NEUTRAL:
         tone = "good" if interval.low > 0 else "bad" if interval.high < 0 else "neutral"
+        if metric in LOWER_IS_BETTER:
+            tone = {"good": "bad", "bad": "good"}.get(tone, tone)
     return {
         "difference": points(interval.mean).removesuffix(" points"),
         "interval": interval_text(interval),

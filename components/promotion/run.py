@@ -1,7 +1,7 @@
 """Promotion: before against after by paired bootstrap, the gate, the card, the report, the publishing."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from components.promotion.comparison import Comparison, compare, summary_of
 from components.promotion.gate import Decision, decide
 from components.promotion.model_card import render_model_card
 from components.promotion.publish import publish
-from components.promotion.report import Facts, render_report
+from components.promotion.report import Facts, Stop, render_report
 from components.promotion.settings import PromotionSettings
 from components.promotion.viewer import build_viewer
 from components.scoring.groups import OVERALL
@@ -39,12 +39,14 @@ def run(
     model_card: Any,
     metrics: Any,
     report: Any,
+    between: Any = None,
 ) -> None:
     """Compare two `evaluation/1`, write `comparison/1`, publish the adapter when the gate opens.
 
     before, after: artifacts evaluation/1. adapter: artifact adapter/1. labeled: artifact
-    labeled_traces/1, for the report. comparison, model_card, metrics, report: KFP artifacts. An adapter
-    that is not promoted is not published, and that is not an error.
+    labeled_traces/1, for the report. comparison, model_card, metrics, report: KFP artifacts. between:
+    artifact evaluation/1 of a policy on the way, which is shown and decides nothing. An adapter that is
+    not promoted is not published, and that is not an error.
 
     Raises:
         InputError: settings or artifacts can't be used, the two evaluations judged different
@@ -60,6 +62,7 @@ def run(
     }
     check_lineage(inputs["before"], inputs["after"], inputs["adapter"])
     check_conditions(inputs["before"], inputs["after"])
+    on_the_way = open_between(between, inputs["before"], artifact_store)
     progress = Progress("promotion", 4)
     items = {
         side: list(read_records(inputs[side].path("items.jsonl"), EvaluationItem))
@@ -71,6 +74,7 @@ def run(
     traces_before, traces_after = read_traces(inputs["before"]), read_traces(inputs["after"])
     progress.advance()
     compared = compare(pairs, traces_before, traces_after, options)
+    stop = compare_between(on_the_way, items["before"], traces_before, options)
     decision = decide(compared, options)
     progress.advance()
     facts = gather_facts(inputs, options)
@@ -84,12 +88,15 @@ def run(
         read_records(inputs["labeled"].path("traces.jsonl"), LabeledTrace),
         options,
     )
-    page = render_report(compared, decision, viewer, read_training_log(inputs["adapter"]), facts)
+    page = render_report(compared, decision, viewer, read_training_log(inputs["adapter"]), facts, stop)
     progress.advance()
     with write_output(comparison.path, "comparison/1", artifact_store) as writer:
         writer.lineage.update(lineage(inputs))
         writer.counts["questions"] = len(pairs)
-        text = json.dumps(summary_of(compared) | verdict_of(decision, facts), indent=2, allow_nan=False)
+        summary = summary_of(compared) | verdict_of(decision, facts)
+        if stop is not None:
+            summary["between"] = {"title": stop.title} | summary_of(stop.comparison)
+        text = json.dumps(summary, indent=2, allow_nan=False)
         (writer.folder / "summary.json").write_text(text + "\n", encoding="utf-8")
         (writer.folder / "report.html").write_text(page, encoding="utf-8")
     write_page(report.path, page)
@@ -98,6 +105,34 @@ def run(
         metrics.log_metric(name, value)
     progress.advance()
     print_decision(decision, facts)
+
+
+def open_between(between: Any, before: Artifact, artifact_store: str) -> Artifact | None:
+    """The evaluation on the way, if one is given.
+
+    Raises:
+        InputError: it judged other questions than `before`, or was made under other settings.
+    """
+    if between is None:
+        return None
+    opened = open_input(between.path, "evaluation/1", artifact_store)
+    check_questions(before, opened)
+    check_conditions(before, opened)
+    return opened
+
+
+def compare_between(
+    on_the_way: Artifact | None,
+    before: Sequence[EvaluationItem],
+    traces_before: Mapping[str, Trace],
+    options: PromotionSettings,
+) -> Stop | None:
+    """The policy on the way against the one before."""
+    if on_the_way is None:
+        return None
+    items = list(read_records(on_the_way.path("items.jsonl"), EvaluationItem))
+    compared = compare(pair_by_id(before, items), traces_before, read_traces(on_the_way), options)
+    return Stop(str(on_the_way.manifest.details.get("title") or "on the way"), compared)
 
 
 def check_lineage(before: Artifact, after: Artifact, adapter: Artifact) -> None:
@@ -110,6 +145,15 @@ def check_lineage(before: Artifact, after: Artifact, adapter: Artifact) -> None:
     if judged != adapter.digest:
         shown = judged[:12] or "the base model"
         raise InputError(f"after: it judged {shown}, expected an evaluation of adapter {adapter.digest[:12]}")
+    check_questions(before, after)
+
+
+def check_questions(before: Artifact, after: Artifact) -> None:
+    """Refuse evaluations of different question sets.
+
+    Raises:
+        InputError: names the beginnings of both digests.
+    """
     sets = [side.manifest.lineage.get("question_set", "") for side in (before, after)]
     if sets[0] != sets[1]:
         raise InputError(
@@ -119,7 +163,7 @@ def check_lineage(before: Artifact, after: Artifact, adapter: Artifact) -> None:
 
 
 def check_conditions(before: Artifact, after: Artifact) -> None:
-    """Refuse evaluations of different base models or under different settings.
+    """Refuse evaluations of different base models or under different settings; their titles may differ.
 
     Raises:
         InputError: names the first setting that differs, and both values.
@@ -127,7 +171,7 @@ def check_conditions(before: Artifact, after: Artifact) -> None:
     sides = [_conditions(side.manifest.details) for side in (before, after)]
     for name in sorted(sides[0].keys() | sides[1].keys()):
         values = [side.get(name, "absent") for side in sides]
-        if values[0] != values[1]:
+        if name != "title" and values[0] != values[1]:
             raise InputError(
                 f"before and after were made under different {name} ({values[0]} and {values[1]}), expected two "
                 "evaluations that differ in the adapter alone"
@@ -193,7 +237,7 @@ def scalar_metrics(compared: Comparison, decision: Decision) -> dict[str, float]
             found[f"{prefix}accuracy_difference"] = interval.mean
             found[f"{prefix}accuracy_difference_low"] = interval.low
             found[f"{prefix}accuracy_difference_high"] = interval.high
-        for metric in ("accuracy", "invoke_rate"):
+        for metric in ("accuracy", "invoke_rate", *group.calls_before):
             for side in ("before", "after"):
                 value = group.rate(side, metric)
                 if value is not None:

@@ -12,7 +12,12 @@ class PromotionSettings(StageSettings):
     """How sure one must be, and what may not get worse. Shares are in [0, 1]."""
 
     stage: ClassVar[str] = "promotion"
-    presets: ClassVar[Mapping[str, Mapping[str, JsonValue]]] = {"self-training": {}, "demo": {}}
+    presets: ClassVar[Mapping[str, Mapping[str, JsonValue]]] = {
+        "self-training": {},
+        "demo": {},
+        "tl-training": {},
+        "demo_calls": {},
+    }
 
     samples: int = Field(default=10_000, ge=100, description="resamples of the paired bootstrap")
     seed: int = Field(default=19, ge=0)

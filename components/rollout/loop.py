@@ -42,7 +42,7 @@ def run_rollouts(
     while True:
         for question, sample in islice(waiting, settings.concurrent - len(going)):
             offered = select_tools(question, tools, unavailable) if offers_tools(settings.variant) else ()
-            going.append(_begin(question, sample, offered, engine, settings))
+            going.append(begin_dialogue(question, sample, offered, engine, settings))
         if not going:
             return
         _advance(going, engine, tools_client, settings)
@@ -72,9 +72,10 @@ def _available(
     return client.list_tools(), client.unavailable
 
 
-def _begin(
+def begin_dialogue(
     question: Question, sample: int, tools: tuple[ToolSchema, ...], engine: Engine, settings: RolloutSettings
 ) -> Dialogue:
+    """The conversation of one (question, sample) before its first turn. tools: those on offer."""
     seed = sample_seed(settings.seed, question.id, sample, "prefill")
     prefilled = choose_prefill(
         settings.prefill, [tool_name(tool) for tool in tools], sample=sample, seed=seed

@@ -6,7 +6,9 @@
 - pass_rate: calls whose reply has no error / calls.
 - answerable_rate: passed calls whose reply holds an accepted answer / calls.
 
-The last two are unknown (None) where no call was made.
+The last two are unknown (None) where no call was made. Questions that are judged by golds or by a valid
+answer have no accepted answers: exact match and answerable rate leave them out; and since nothing is
+executed for golds, the pass rate leaves those out (see `components.scoring.calls`, `.executed`).
 """
 
 from collections import Counter
@@ -21,12 +23,18 @@ from components.contracts.records import EvaluationItem, ExecutedCall, Trace
 from components.contracts.tool_errors import ToolError
 from components.scoring.answers import contains_answer, is_correct, is_exact
 from components.scoring.bootstrap import Interval, ratio_bootstrap
+from components.scoring.calls import show_calls
+from components.scoring.executed import is_valid_answer
+from components.scoring.judgement import first_turn, score_trace
 
 METRICS = ("accuracy", "exact_match", "invoke_rate", "called_share", "pass_rate", "answerable_rate")
 
 
 class Counts(NamedTuple):
-    """What one question adds to the rates. `judged` is 1, or 0 where its answer is not to count."""
+    """What one question adds to the rates. `judged` is 1, or 0 where its answer is not to count.
+
+    answers: 1 where there are accepted answers to compare with. executed: 1 where calls are executed.
+    """
 
     judged: int
     correct: int
@@ -35,6 +43,8 @@ class Counts(NamedTuple):
     calls: int
     passed: int
     answerable: int
+    answers: int = 1
+    executed: int = 1
 
 
 @dataclass(frozen=True)
@@ -51,13 +61,15 @@ class Rates:
     errors: dict[str, int]
 
 
-def judge_trace(trace: Trace, *, suite: str, seconds: float = 0.0) -> EvaluationItem:
-    """The judged item of a trace, from its final answer and its executed calls.
+def judge_trace(trace: Trace, *, suite: str, seconds: float = 0.0, official: bool = False) -> EvaluationItem:
+    """The judged item of a trace: by its calls where the question has golds, else by its final answer.
 
+    A question with neither golds nor accepted answers is right when its answer is valid (`executed`).
     seconds: what the item took, as the caller measured it. `tools_called` has one name a parsed call.
+    official: RoTBench's questions are scored as by its own scorer.
     """
     counts = count_calls(trace, trace.calls)
-    return EvaluationItem(
+    item = EvaluationItem(
         id=trace.question.id,
         suite=suite,
         kind=trace.question.kind,
@@ -76,6 +88,9 @@ def judge_trace(trace: Trace, *, suite: str, seconds: float = 0.0) -> Evaluation
         tokens=sum(len(turn.token_ids) - turn.prefilled for turn in trace.turns),
         trace_id=trace.id,
     )
+    if not trace.question.golds:
+        return item.model_copy(update={"valid_answer": is_valid_answer(trace)})
+    return _judged_by_golds(item, trace, official=official)
 
 
 def count_calls(trace: Trace, calls: Sequence[ExecutedCall], *, judged: bool = True) -> Counts:
@@ -85,12 +100,14 @@ def count_calls(trace: Trace, calls: Sequence[ExecutedCall], *, judged: bool = T
     passed = [executed.reply.content for executed in calls if executed.reply.error is None]
     return Counts(
         judged=int(judged),
-        correct=int(judged and is_correct(answer, question)),
+        correct=int(judged and _is_right(trace)),
         exact=int(judged and is_exact(answer, question)),
         first_turn_calls=sum(executed.message == first for executed in calls),
         calls=len(calls),
         passed=len(passed),
         answerable=sum(contains_answer(content, question) for content in passed),
+        answers=int(bool(question.answers) and not question.golds),
+        executed=int(not question.golds),
     )
 
 
@@ -104,6 +121,8 @@ def counts_of(item: EvaluationItem) -> Counts:
         calls=item.calls,
         passed=item.passed_calls,
         answerable=item.answerable_calls,
+        answers=int(bool(item.gold) and item.tool_selected is None),
+        executed=int(item.tool_selected is None),
     )
 
 
@@ -139,9 +158,19 @@ def rate_table(counts: Sequence[Counts]) -> tuple[NDArray[np.float64], NDArray[n
     """Numerators and denominators of METRICS a question: two (questions, metrics) arrays."""
     empty = np.zeros((0, len(METRICS)))
     parts = [
-        (c.correct, c.exact, c.first_turn_calls, int(c.calls > 0), c.passed, c.answerable) for c in counts
+        (
+            c.correct,
+            c.exact * c.answers,
+            c.first_turn_calls,
+            int(c.calls > 0),
+            c.passed * c.executed,
+            c.answerable * c.answers,
+        )
+        for c in counts
     ]
-    wholes = [(c.judged, c.judged, 1, 1, c.calls, c.calls) for c in counts]
+    wholes = [
+        (c.judged, c.judged * c.answers, 1, 1, c.calls * c.executed, c.calls * c.answers) for c in counts
+    ]
     return (
         np.array(parts, dtype=np.float64) if parts else empty,
         np.array(wholes, dtype=np.float64) if wholes else empty,
@@ -167,3 +196,30 @@ def differences(
     tables = (*rate_table(before), *rate_table(after))
     intervals = ratio_bootstrap(*tables, samples=samples, seed=seed, confidence=confidence)
     return dict(zip(METRICS, intervals, strict=True))
+
+
+def _is_right(trace: Trace) -> bool:
+    if trace.question.golds:
+        return score_trace(trace).content_filled
+    if trace.question.answers:
+        return is_correct(trace.outcome.answer, trace.question)
+    return is_valid_answer(trace)
+
+
+def _judged_by_golds(item: EvaluationItem, trace: Trace, *, official: bool) -> EvaluationItem:
+    score = score_trace(trace, official=official)
+    calls, unparsed = first_turn(trace)
+    return item.model_copy(
+        update={
+            "gold": tuple(map(show_calls, trace.question.golds)),
+            "correct": score.content_filled,
+            "exact_match": score.content_filled,
+            "tool_selected": score.tool_selected,
+            "parameters_identified": score.parameters_identified,
+            "content_filled": score.content_filled,
+            "unparsed": unparsed,
+            "category": score.category,
+            "predicted": calls,
+            "accepted": trace.question.golds,
+        }
+    )

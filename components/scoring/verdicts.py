@@ -27,7 +27,7 @@ def judge_call(call: ToolCall, gold: ToolCall) -> CallVerdict:
         return CallVerdict.MISSING_PARAMETER
     if call.arguments.keys() - gold.arguments.keys():
         return CallVerdict.REDUNDANT_PARAMETER
-    if all(_same(call.arguments[name], value) for name, value in gold.arguments.items()):
+    if all(same_value(call.arguments[name], value) for name, value in gold.arguments.items()):
         return CallVerdict.CORRECT
     return CallVerdict.WRONG_CONTENT
 
@@ -53,12 +53,12 @@ VERDICT_CATEGORY: Mapping[CallVerdict, str] = {
 }
 
 
-def _same(value: JsonValue, gold: JsonValue) -> bool:
+def same_value(value: JsonValue, gold: JsonValue) -> bool:
     """Typed equality: 1 equals 1.0, but neither True nor "1"."""
     if isinstance(value, bool) or isinstance(gold, bool):
         return isinstance(value, bool) and isinstance(gold, bool) and value == gold
     if isinstance(value, list) and isinstance(gold, list):
-        return len(value) == len(gold) and all(map(_same, value, gold))
+        return len(value) == len(gold) and all(map(same_value, value, gold))
     if isinstance(value, dict) and isinstance(gold, dict):
-        return value.keys() == gold.keys() and all(_same(value[key], gold[key]) for key in gold)
+        return value.keys() == gold.keys() and all(same_value(value[key], gold[key]) for key in gold)
     return value == gold

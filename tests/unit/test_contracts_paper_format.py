@@ -43,6 +43,8 @@ TOOLS = (
         ("Action: weather[city=Oslo, Norway, days=2]", [("weather", {"city": "Oslo, Norway", "days": 2})]),
         ("Action: weather[city=Oslo, days=two]", [("weather", {"city": "Oslo", "days": "two"})]),
         ("Action: weather[city=Oslo, year=3]", [("weather", {"city": "Oslo", "year": 3})]),
+        ('Action: calculator["x"=3]', [("calculator", {"x": 3})]),
+        ('Action: wikipedia_search["x" is 3]', [("wikipedia_search", {"query": '"x" is 3'})]),
         ("Action: calculator[]", [("calculator", {})]),
         ("Action: unknown tool[x]", [("unknown tool", {"argument": "x"})]),
         (

@@ -242,8 +242,8 @@ def test_a_fully_trained_model_is_no_peft_adapter_on_its_card(
         card = (tmp_path / f"out-{method}" / "card.md").read_text()
         heads.append(card.split("---\n")[1].splitlines()[1:])
     assert heads == [
-        ["library_name: peft", "tags: [tool-use, self-training, lora]"],
-        ["library_name: transformers", "tags: [tool-use, self-training]"],
+        ["library_name: peft", "tags: [tool-use, lora]"],
+        ["library_name: transformers", "tags: [tool-use]"],
     ]
 
 

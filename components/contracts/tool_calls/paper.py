@@ -29,7 +29,14 @@ from components.contracts.tool_calls.base import (
 from components.contracts.tool_calls.literals import skip_space, string_end
 from components.contracts.tool_calls.paper_arguments import read_arguments
 from components.contracts.tool_calls.wording import describe_paper
-from components.contracts.tool_schemas import NAME_LIMIT, ToolSchema, primary_parameter, tool_name
+from components.contracts.tool_schemas import (
+    NAME_LIMIT,
+    ToolSchema,
+    find_tool,
+    primary_parameter,
+    tool_name,
+    tool_parameters,
+)
 
 LABEL = re.compile(r"^[ \t]*(Thought|Action|Rationale|Answer)[ \t]*:", re.MULTILINE)
 NAME = re.compile(r"[^\[\]{}\"'`,;\n]{1,200}?(?=[ \t]{0,8}\[)")
@@ -136,8 +143,13 @@ class PaperFormat:
             bare = f"{call.name}[{value}]"
             if isinstance(value, str) and self._means(bare, call, tools, name):
                 return bare
+        tool = find_tool(tools, call.name)
+        known = tool_parameters(tool).keys() if tool else call.arguments.keys()
+        # Quoted, a key is one even where the tool has no such parameter.
+        quoted = call.arguments.keys().isdisjoint(known)
         arguments = ", ".join(
-            f"{_key(name)}={json.dumps(value, ensure_ascii=False)}" for name, value in call.arguments.items()
+            f"{_key(name, quoted=quoted)}={json.dumps(value, ensure_ascii=False)}"
+            for name, value in call.arguments.items()
         )
         return f"{call.name}[{arguments}]"
 
@@ -155,8 +167,8 @@ class PaperFormat:
         return got == call.arguments if tools else list(got.values()) == [call.arguments[name]]
 
 
-def _key(name: str) -> str:
-    return name if name.isidentifier() else json.dumps(name, ensure_ascii=False)
+def _key(name: str, *, quoted: bool) -> str:
+    return name if name.isidentifier() and not quoted else json.dumps(name, ensure_ascii=False)
 
 
 def _read_action(

@@ -28,7 +28,7 @@ def read_arguments(
     """The arguments between `span`, and the span of each value.
 
     Named when the text starts with `key=` and any of its keys is a parameter of the tool (or the tool is
-    not known), so that the order of arguments never matters; otherwise one text for the tool's first
+    not known, or the first key is quoted), so that the order of arguments never matters; otherwise one text for the tool's first
     required parameter. Values take the type that the schema declares where the text allows it.
 
     Raises:
@@ -37,7 +37,8 @@ def read_arguments(
     tool = find_tool(tools, name)
     parameters = tool_parameters(tool) if tool else {}
     first = _key_at(text, span[0], span[1])
-    if first and (tool is None or _names_one(text, span, first, parameters)):
+    quoted = text[slice(*_trimmed(text, span))][:1] in ("'", '"')
+    if first and (tool is None or quoted or _names_one(text, span, first, parameters)):
         return _read_named(text, span, first, parameters)
     start, end = _trimmed(text, span)
     if start == end:

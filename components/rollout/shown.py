@@ -1,0 +1,100 @@
+"""What the policy is shown when it learns from a trace: messages, tools and the ids of earlier turns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from components.contracts.errors import InputError
+from components.contracts.records import LabeledTrace, Message, Trace
+from components.contracts.tool_schemas import ToolSchema, parse_tools
+from components.rollout.prompts import build_messages, offers_tools, template_tools
+
+if TYPE_CHECKING:
+    from components.policy.chat import Chat
+
+
+def shown_prompt(trace: Trace, chat: Chat) -> tuple[tuple[Message, ...], tuple[ToolSchema, ...]]:
+    """The messages to train on, and the tools that the chat template renders before them.
+
+    A trace of text alone begins with the prompt that `chat`'s policy is shown, not its engine's.
+    """
+    offered = parse_tools(trace.tools) if offers_tools(trace.prompt) else ()
+    if not _free_of_ids(trace):
+        return trace.messages, template_tools(offered, trace.call_format, trace.native_tools)
+    begin = build_messages(
+        trace.question, offered, trace.prompt, trace.call_format, native_tools=chat.native_tools
+    )
+    messages = (*begin, *trace.messages[len(begin) :])
+    return messages, template_tools(offered, trace.call_format, chat.native_tools)
+
+
+def sampled_turns(
+    trace: Trace, messages: Sequence[Message], tools: Sequence[ToolSchema], chat: Chat
+) -> dict[int, Sequence[int]]:
+    """Message index -> the ids of that assistant turn, sampled ones verbatim, for `Chat.encode`.
+
+    messages, tools: of `shown_prompt`. Turns of engines that gave no ids are encoded from their text.
+
+    Raises:
+        InputError: the ids are not those of the text, so another tokenizer gave them.
+    """
+    sampled: dict[int, Sequence[int]] = {}
+    for turn in trace.turns:
+        if turn.retokenized:
+            sampled[turn.message] = encode_turn(chat, messages[: turn.message + 1], tools, sampled)
+            continue
+        sampled[turn.message] = turn.token_ids
+        if chat.decode(turn.token_ids) != messages[turn.message].content:
+            raise InputError(
+                f"trace {trace.id}: message {turn.message}: its token ids do not decode to its text; expected "
+                "traces sampled with the tokenizer of base_model"
+            )
+    return sampled
+
+
+def encode_turn(
+    chat: Chat,
+    messages: Sequence[Message],
+    tools: Sequence[ToolSchema],
+    sampled: Mapping[int, Sequence[int]],
+) -> list[int]:
+    """Ids of the last message, an assistant's, behind the generation prompt as the policy will see it.
+
+    Encoded together with its surroundings, the text's first characters could merge with the prompt's last.
+    """
+    *before, turn = messages
+    if not turn.content:
+        return []
+    encoding = chat.encode(before, tools, sampled=sampled, prefill=turn.content)
+    return encoding.ids[encoding.spans[-1].start :]
+
+
+def check_trace(trace: LabeledTrace, template_hash: str, call_format: str) -> None:
+    """Refuse a trace that can't be trained token-exactly.
+
+    Text of an engine that returned no ids has no template of its own; an empty hash is fine there.
+
+    Raises:
+        InputError: names the trace, what differs and both values.
+    """
+    if trace.call_format != call_format:
+        raise InputError(
+            f"trace {trace.id}: call_format is {trace.call_format!r}, the policy's is {call_format!r}; "
+            "generate the traces again in that format"
+        )
+    if trace.template_hash != template_hash and not _free_of_ids(trace):
+        raise InputError(
+            f"trace {trace.id}: sampled under chat template {trace.template_hash!r}, the policy's is "
+            f"{template_hash!r}; generate the traces again with this base model"
+        )
+    if [label.message for label in trace.labels] != [turn.message for turn in trace.turns]:
+        raise InputError(
+            f"trace {trace.id}: labels are for messages {[label.message for label in trace.labels]}, "
+            f"expected one for each assistant turn {[turn.message for turn in trace.turns]}"
+        )
+
+
+def _free_of_ids(trace: Trace) -> bool:
+    """Whether the trace is text from an engine whose template and tokens are not known."""
+    return not trace.template_hash and all(turn.retokenized for turn in trace.turns)
