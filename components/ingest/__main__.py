@@ -17,13 +17,23 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--settings", default="", help="JSON settings of components.ingest.settings")
     parser.add_argument("--artifact-store", default="", help="s3:// prefix or folder for the payload")
-    parser.add_argument("--output", type=Path, required=True, help="folder for question_set/ and report.md")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="folder for question_set/, trajectories/ and report.md"
+    )
     given = parser.parse_args(arguments)
-    question_set = SimpleNamespace(path=str(given.output / "question_set"))
-    report = SimpleNamespace(path=str(given.output / "report.md"))
+    names = ("question_set", "trajectories", "report.md")
+    question_set, trajectories, report = (SimpleNamespace(path=str(given.output / name)) for name in names)
     metrics = SimpleNamespace(log_metric=lambda metric, value: None)
     try:
-        run(given.questions, given.settings, given.artifact_store, question_set, metrics, report)
+        run(
+            given.questions,
+            given.settings,
+            given.artifact_store,
+            question_set,
+            trajectories,
+            metrics,
+            report,
+        )
     except InputError as error:
         print(error, file=sys.stderr)
         return 2

@@ -1,8 +1,8 @@
-"""All sources to two lists, training and held out, each question once."""
+"""All sources to two lists, training and held out, each example once."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from hashlib import file_digest
 from pathlib import Path, PurePosixPath
@@ -11,14 +11,15 @@ from typing import TypeVar
 from components.contracts.errors import InputError
 from components.contracts.jsonl import BadLine
 from components.contracts.progress import Progress
-from components.contracts.records import Question
+from components.contracts.records import Question, Trace
+from components.ingest.companions import Companions
 from components.ingest.contamination import HeldOutIndex
-from components.ingest.convert import Located, read_questions, short_hash
+from components.ingest.convert import Located, Role, read_questions, short_hash
 from components.ingest.formats.base import Format
 from components.ingest.formats.plain import FORMAT as PLAIN
 from components.ingest.quarantine import Quarantine
 from components.ingest.settings import IngestSettings
-from components.ingest.sources import DEMO, open_sources, split_uris
+from components.ingest.sources import DEMO, DEMO_CALLS, open_sources, split_uris
 from components.ingest.split import is_held_out, normal_text
 
 Value = TypeVar("Value", bound=str)
@@ -26,7 +27,7 @@ Value = TypeVar("Value", bound=str)
 
 @dataclass
 class SourceCount:
-    """What one source gave: `read` rows, of which `kept` became questions."""
+    """What one source gave: `read` rows, of which `kept` became examples."""
 
     name: str
     format: str
@@ -36,7 +37,7 @@ class SourceCount:
 
 @dataclass
 class Collection:
-    """The questions of a run, before limits are applied."""
+    """The examples of a run, before limits are applied."""
 
     train: list[Located] = field(default_factory=list)
     held_out: list[Located] = field(default_factory=list)
@@ -82,6 +83,8 @@ class Collector:
         for uri in training:
             if uri == DEMO:
                 self._read_demo()
+            elif uri == DEMO_CALLS:
+                self._read_demo_calls()
             else:
                 self._read_uri(uri, "questions", held_out=False)
             self._advance(1)
@@ -98,11 +101,32 @@ class Collector:
             name = PurePosixPath(source.name).name
             known = self._match("formats", self._settings.formats, name)
             kind = self._match("kinds", self._settings.kinds, name) or ""
-            found = read_questions(source, known, kind, self._quarantine)
+            beside = Companions(source.path)
+            found = read_questions(
+                source,
+                known,
+                kind,
+                self._quarantine,
+                call_format=self._settings.call_format,
+                companions=beside,
+            )
             self._add(source.name, found, held_out=True if held_out else None)
-            with open(source.path, "rb") as file:
-                number = len(self.collection.lineage)
-                self.collection.lineage[f"source-{number}-{name}"] = file_digest(file, "sha256").hexdigest()
+            for path in (source.path, *beside.used):
+                self._note_lineage(path, name if path == source.path else path.name)
+
+    def _note_lineage(self, path: Path, name: str) -> None:
+        with open(path, "rb") as file:
+            number = len(self.collection.lineage)
+            self.collection.lineage[f"source-{number}-{name}"] = file_digest(file, "sha256").hexdigest()
+
+    def _read_demo_calls(self) -> None:
+        from components.ingest.demo_calls import demo_calls
+
+        traces, train, held_out = demo_calls(self._settings.seed, self._settings.call_format)
+        by_id = {trace.question.id: trace for trace in traces}
+        self._add(DEMO_CALLS, _located(held_out, f"{DEMO_CALLS}/held_out"), held_out=True)
+        paired = _located(train, f"{DEMO_CALLS}/train", by_id)
+        self._add(DEMO_CALLS, paired, held_out=False)
 
     def _read_demo(self) -> None:
         from components.ingest.demo_questions import demo_questions
@@ -120,20 +144,22 @@ class Collector:
             unique = self._unique(located)
             if unique is None:
                 continue
+            if held_out is None and unique.format.long_tail and self._settings.train_on_long_tail != "always":
+                self._long_tail.append(unique)
+            elif not self._place(unique, self._is_held_out(unique) if held_out is None else held_out):
+                continue
             kept += 1
             if located.note:
                 self.collection.notes[located.note] += 1
-            if held_out is None and unique.format.long_tail and self._settings.train_on_long_tail != "always":
-                self._long_tail.append(unique)
-            else:
-                self._place(unique, self._is_held_out(unique) if held_out is None else held_out)
         read = kept + self._quarantine.count - before
         self.collection.counts["read"] += read
         self.collection.sources.append(SourceCount(name, ", ".join(sorted(formats)) or "unknown", read, kept))
 
     def _unique(self, located: Located) -> Located | None:
         question = located.question
-        here, key = f"{located.source}:{located.line}", normal_text(question.text)
+        # the same request with other tools or after another dialogue is another example
+        key = f"{normal_text(question.text)}\n{located.text}".rstrip()
+        here = f"{located.source}:{located.line}"
         if key in self._texts:
             self.collection.counts["duplicates"] += 1
             reason = f"duplicate question (first at {self._texts[key]})"
@@ -143,15 +169,24 @@ class Collector:
         self._texts[key] = here
         if question.id in self._ids:
             self.collection.counts["renamed_ids"] += 1
-            question = question.model_copy(update={"id": f"{question.id}-{short_hash(question.text)}"})
-        self._ids.add(question.id)
-        return Located(question, located.source, located.line, located.format)
+            located = _renamed(located, f"{question.id}-{short_hash(located.text or question.text)}")
+        self._ids.add(located.question.id)
+        return located
 
     def _advance(self, steps: int) -> None:
         self._progress.advance(steps, questions=self._rows)
 
-    def _place(self, located: Located, held_out: bool) -> None:
-        (self.collection.held_out if held_out else self.collection.train).append(located)
+    def _place(self, located: Located, held_out: bool) -> bool:
+        """Put an example on its side; False when it can't be judged and went to the quarantine."""
+        if held_out and located.refused:
+            bad = BadLine(located.source, located.line, "golds", located.refused, located.question.text)
+            self._quarantine.add(bad)
+            return False
+        if held_out:
+            self.collection.held_out.append(located.judged())
+        else:
+            self.collection.train.append(located)
+        return True
 
     def _place_long_tail(self) -> None:
         whole = self._settings.train_on_long_tail == "never" or bool(self.collection.train)
@@ -177,6 +212,8 @@ class Collector:
         clean = []
         for located in self.collection.train:
             reason = held_out.reason_to_drop(located.question)
+            if located.held_out is not None:  # of a trajectory, what would be judged
+                reason = reason or held_out.reason_to_drop(located.held_out)
             if not reason:
                 clean.append(located)
                 continue
@@ -186,7 +223,22 @@ class Collector:
         self.collection.train = clean
 
 
-def _located(questions: Iterable[Question], source: str) -> Iterator[Located]:
+def _located(
+    questions: Iterable[Question], source: str, traces: Mapping[str, Trace] | None = None
+) -> Iterator[Located]:
     own = Format("demo", "question", PLAIN.matches, PLAIN.convert)
     for number, question in enumerate(questions, 1):
-        yield Located(question, source, number, own)
+        trace = (traces or {}).get(question.id)
+        role: Role = "trajectories" if trace else "golds" if question.golds else "questions"
+        yield Located(question, source, number, own, trace=trace, text=question.offered, role=role)
+
+
+def _renamed(located: Located, name: str) -> Located:
+    """The example under another id, in all of its records."""
+    question = located.question.model_copy(update={"id": name})
+    held_out = located.held_out and located.held_out.model_copy(update={"id": name})
+    trace = located.trace
+    if trace is not None:
+        asked = trace.question.model_copy(update={"id": name})
+        trace = trace.model_copy(update={"id": f"{name}#{trace.sample}", "question": asked})
+    return replace(located, question=question, held_out=held_out, trace=trace)

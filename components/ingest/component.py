@@ -12,17 +12,19 @@ def ingest(
     settings: str,
     artifact_store: str,
     question_set: Output[Dataset],
+    trajectories: Output[Dataset],
     metrics: Output[Metrics],
     report: Output[Markdown],
 ) -> list[int]:
-    """Turn users' files into a question set, split by subject with a fixed seed.
+    """Turn users' files into a question set and trajectories, split by subject with a fixed seed.
 
     Args:
-        questions: File or URI of the questions, local or s3://.
+        questions: Files or URIs of questions, golds or trajectories, local, s3:// or demo://.
         settings: Canonical JSON of components.ingest.settings.
         artifact_store: s3:// prefix or folder for artifacts' payloads; empty leaves them to KFP.
         question_set: Artifact questions/1: training and held-out questions, and what was quarantined.
-        metrics: Counts of questions read, kept and quarantined.
+        trajectories: Artifact traces/1: what users' rows say a model did with tools, for training.
+        metrics: Counts of rows read, kept and quarantined.
         report: The same for people, with the reasons.
 
     Returns:
@@ -30,4 +32,4 @@ def ingest(
     """
     from components.ingest.run import run
 
-    return run(questions, settings, artifact_store, question_set, metrics, report)
+    return run(questions, settings, artifact_store, question_set, trajectories, metrics, report)

@@ -16,6 +16,15 @@ def words_of(text: str) -> tuple[str, ...]:
     return tuple(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
 
 
+def asked_text(question: Question) -> str:
+    """All that the question asks: the user's messages of its history and its text.
+
+    A short text such as "Yes, please." is the same as another only when what went before is too.
+    """
+    before = (one.content for one in question.history if one.role == "user")
+    return "\n".join((*before, question.text))
+
+
 class HeldOutIndex:
     """What the held-out questions hold: subjects, whole texts and runs of `length` words.
 
@@ -28,7 +37,7 @@ class HeldOutIndex:
         self._texts: dict[tuple[str, ...], str] = {}
         self._runs: dict[tuple[str, ...], str] = {}
         for question in held_out:
-            words = words_of(question.text)
+            words = words_of(asked_text(question))
             self._subjects.setdefault(subject_key(question), question.id)
             self._texts.setdefault(words, question.id)
             for run in _runs(words, length):
@@ -36,7 +45,7 @@ class HeldOutIndex:
 
     def reason_to_drop(self, question: Question) -> str:
         """Why the question must not be trained on; empty when nothing speaks against it."""
-        words = words_of(question.text)
+        words = words_of(asked_text(question))
         if words in self._texts:
             return f"same text as a held-out question ({self._texts[words]})"
         if subject_key(question) in self._subjects:

@@ -1,49 +1,77 @@
-"""One file of rows to questions: the format is found or named, bad rows are set aside."""
+"""One file of rows to questions and traces: the format is found or named, bad rows are set aside."""
 
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
-from typing import Any
+from pathlib import PurePosixPath
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
 from components.contracts.jsonl import BadLine
 from components.contracts.kinds import reason_against
-from components.contracts.records import Question
+from components.contracts.records import Question, Trace
+from components.ingest.companions import Companions
 from components.ingest.containers import read_rows
+from components.ingest.exchanges import build_sample
 from components.ingest.formats import detect_format, named_format
 from components.ingest.formats.base import Format
 from components.ingest.quarantine import Quarantine
-from components.ingest.rows import Draft, Row, RowError
+from components.ingest.rows import Draft, Exchange, Row, RowError
 from components.ingest.settings import FormatName
 from components.ingest.sources import Source
 
+Role = Literal["questions", "golds", "trajectories"]
+ROLES: tuple[Role, ...] = ("questions", "golds", "trajectories")
 HEAD_ROWS = 20  # rows looked at to find a file's format
 
 
 @dataclass(frozen=True)
 class Located:
-    """A question and where it came from. `note` says what the conversion left out, if anything."""
+    """An example and where it came from. `note` says what the conversion left out, if anything.
+
+    question: its identity, and its training side unless only its trace is trained. held_out: what is
+    judged; None where `refused` says why it can't be. trace: the training side of an exchange with tools.
+    text: what tells an exchange from others of the same request; empty for questions without tools.
+    role: what the row was; held out, both golds and trajectories are judged by golds.
+    """
 
     question: Question
     source: str
     line: int
     format: Format
     note: str = ""
+    held_out: Question | None = None
+    trace: Trace | None = None
+    text: str = ""
+    refused: str = ""
+    role: Role = "questions"
+
+    def judged(self) -> "Located":
+        """The same example as one of the held-out side."""
+        return replace(self, question=self.held_out) if self.held_out is not None else self
 
 
 def read_questions(
-    source: Source, format_name: FormatName | None, kind: str, quarantine: Quarantine
+    source: Source,
+    format_name: FormatName | None,
+    kind: str,
+    quarantine: Quarantine,
+    *,
+    call_format: str = "hermes",
+    companions: Companions | None = None,
 ) -> Iterator[Located]:
-    """Stream the questions of one file; what can't be used goes to `quarantine`.
+    """Stream the examples of one file; what can't be used goes to `quarantine`.
 
     `format_name` None: found from the first rows. `kind` empty: the row's own, else the format's.
+    `companions`: the files that belong to this one; by default they are looked for beside it.
 
     Raises:
         InputError: no format fits the file's rows, or the file can't be read.
     """
+    beside = companions or Companions(source.path)
     rows = read_rows(source.path, source.name)
     if format_name is not None:
         known: Format | None = named_format(format_name)
@@ -58,11 +86,44 @@ def read_questions(
             continue
         # only a file whose first rows were all bad comes here without a format
         known = known or detect_format([row.value], source.name)
-        try:
-            draft = known.convert(row.value)
-            yield Located(to_question(draft, known, kind), row.source, row.line, known, draft.note)
-        except RowError as error:
-            quarantine.add(BadLine(row.source, row.line, error.field, error.reason, row_text(row)))
+        for part in known.parts(row.value):
+            try:
+                found = known.convert(beside.complete(part))
+                yield _located(found, row, known, kind, call_format)
+            except RowError as error:
+                text = row_text(replace(row, value=part))
+                quarantine.add(BadLine(row.source, row.line, error.field, error.reason, text))
+
+
+def _located(found: Draft | Exchange, row: Row, known: Format, kind: str, call_format: str) -> Located:
+    if isinstance(found, Draft):
+        return Located(to_question(found, known, kind), row.source, row.line, known, found.note)
+    file = PurePosixPath(row.source).name
+    chosen = check_kind(kind or found.kind or known.kind_of(file) or known.kind)
+    sample = build_sample(found, chosen, call_format)
+    return Located(
+        sample.question,
+        row.source,
+        row.line,
+        known,
+        sample.note,
+        held_out=sample.held_out,
+        trace=sample.trace,
+        text=sample.text,
+        refused=sample.refused,
+        role="questions" if sample.trace is None else "golds" if found.only_last else "trajectories",
+    )
+
+
+def check_kind(kind: str) -> str:
+    """The kind itself.
+
+    Raises:
+        RowError: it is reserved.
+    """
+    if reason := reason_against(kind):
+        raise RowError("kind", reason)
+    return kind
 
 
 def to_question(draft: Draft, known: Format, kind: str) -> Question:
@@ -71,9 +132,7 @@ def to_question(draft: Draft, known: Format, kind: str) -> Question:
     Raises:
         RowError: a reserved kind, or a value the record refuses (a lone surrogate, for instance).
     """
-    chosen = kind or draft.kind or known.kind
-    if reason := reason_against(chosen):
-        raise RowError("kind", reason)
+    chosen = check_kind(kind or draft.kind or known.kind)
     values: dict[str, Any] = {
         "id": draft.id or f"{known.kind}-{short_hash(draft.text)}",
         "text": draft.text,

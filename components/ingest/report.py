@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from components.contracts.records import Question
 from components.ingest.collect import SourceCount
 
+SIDES = {"train": "for training", "held_out": "held out"}
+TOOL_ROLES = ("trajectories", "golds")
 FIRST = 5  # questions and bad rows shown
 
 
@@ -23,8 +25,9 @@ def render_report(
         "# Questions",
         f"{counts['read']} rows read = {counts['kept']} kept + {counts['quarantined']} set aside. "
         f"Training {counts['train']}, held out {counts['held_out']}, over the limits {counts['over_limit']}.",
+        *(_tool_rows(counts),) * any(counts.get(f"{side}_{role}") for side in SIDES for role in TOOL_ROLES),
         *(f"- {note}" for note in notes),
-        _table(("source", "format", "rows", "questions", "set aside on reading"), _source_rows(sources)),
+        _table(("source", "format", "rows", "kept", "set aside on reading"), _source_rows(sources)),
         _table(
             ("kind", "training", "held out"),
             ((kind, counts.get(f"train/{kind}", 0), counts.get(f"held_out/{kind}", 0)) for kind in kinds),
@@ -41,12 +44,24 @@ def render_report(
     return "\n\n".join(parts) + "\n"
 
 
+def _tool_rows(counts: Mapping[str, int]) -> str:
+    told = (
+        f"{counts.get(f'{side}_{role}', 0)} {role} {SIDES[side]}" for side in SIDES for role in TOOL_ROLES
+    )
+    return f"Rows with calls of tools: {', '.join(told)}."
+
+
 def _source_rows(sources: Sequence[SourceCount]) -> Iterable[Sequence[object]]:
     return ((one.name, one.format, one.read, one.kept, one.read - one.kept) for one in sources)
 
 
 def _question_rows(questions: Sequence[Question]) -> Iterable[Sequence[object]]:
-    return ((one.id, one.text[:200], "; ".join(one.answers)[:80]) for one in questions[:FIRST])
+    return ((one.id, one.text[:200], _gold(one)[:80]) for one in questions[:FIRST])
+
+
+def _gold(question: Question) -> str:
+    calls = (", ".join(call.name for call in calls) for calls in question.golds)
+    return "; ".join(question.answers or calls)
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -7,8 +7,13 @@ from pydantic import Field, JsonValue, field_validator
 
 from components.contracts.kinds import reason_against
 from components.contracts.settings import StageSettings
+from components.contracts.tool_calls import get_call_format
 
-FormatName = Literal["popqa", "nq", "gsm8k", "messages", "sharegpt", "plain"]
+# In the order in which they are tried.
+FormatName = Literal[
+    "popqa", "nq", "gsm8k", "bfcl", "rotbench", "tooleyes", "seal_tools", "toolace", "toolrl", "api_bank",
+    "toolalpaca", "glaive", "xlam", "golds", "messages", "sharegpt", "plain",
+]  # fmt: skip
 
 
 class IngestSettings(StageSettings):
@@ -27,7 +32,9 @@ class IngestSettings(StageSettings):
             "max_held_out": 1_000,
             "train_on_long_tail": "never",
         },
+        "tl-training": {"train_on_long_tail": "never"},
         "demo": {"train_on_long_tail": "never", "shards": 2},
+        "demo_calls": {"call_format": "pythonic"},
     }
 
     seed: int = Field(19, description="Seed of the split and of every choice made here.")
@@ -63,7 +70,16 @@ class IngestSettings(StageSettings):
         description="A training question is dropped when it shares so many words in a row with a "
         "held-out one; 0 looks for equal questions only.",
     )
+    call_format: str = Field(
+        "hermes",
+        description="How calls are written in trajectories; the same as the engine's call_format.",
+    )
     shards: int = Field(1, ge=1, le=1024, description="Parts that trace generation works on side by side.")
+
+    @field_validator("call_format")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        return get_call_format(name).name
 
     @field_validator("kinds")
     @classmethod

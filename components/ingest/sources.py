@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.contracts.errors import InputError
+from components.ingest.companions import is_companion
 from components.ingest.containers import container_suffix
 from components.storage import fetch
 
 DEMO = "demo://"
+DEMO_CALLS = "demo://calls"
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ def open_sources(uri: str, scratch: Path, parameter: str) -> Iterator[Source]:
         return
     if not path.is_dir():
         raise InputError(f"{parameter}: {uri}: no such file or folder")
-    files = sorted(file for file in path.rglob("*") if file.is_file() and container_suffix(file.name))
+    found = sorted(file for file in path.rglob("*") if file.is_file() and container_suffix(file.name))
+    files = [file for file in found if not is_companion(file)]
     if not files:
         raise InputError(f"{parameter}: {uri}: no csv, tsv, jsonl or json file in this folder")
     for file in files:

@@ -3,9 +3,12 @@
 import hashlib
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from components.contracts.records import Question
+
+Item = TypeVar("Item")
 
 
 def subject_key(question: Question) -> str:
@@ -29,17 +32,25 @@ def is_held_out(question: Question, *, seed: int, share: float) -> bool:
     return unit_hash(seed, subject_key(question)) < share
 
 
-def shuffled(questions: Iterable[Question], *, seed: int) -> list[Question]:
-    """The questions in an order that depends on their texts only, not on the order they came in."""
-    return sorted(questions, key=lambda question: (unit_hash(seed, question.text), question.text))
+def shuffled(items: Iterable[Item], *, seed: int, text_of: Callable[[Item], tuple[str, str]]) -> list[Item]:
+    """The items in an order that depends on their texts only, not on the order they came in.
+
+    text_of: the question's text, and what tells items of the same text apart.
+    """
+
+    def place(item: Item) -> tuple[float, str, str]:
+        text, detail = text_of(item)
+        return unit_hash(seed, text), text, detail
+
+    return sorted(items, key=place)
 
 
-def at_most(questions: Sequence[Question], limit: int | None) -> list[Question]:
-    """The first `limit` questions of each kind, in the order given; None keeps all."""
+def at_most(items: Sequence[Item], limit: int | None, *, kind_of: Callable[[Item], str]) -> list[Item]:
+    """The first `limit` items of each kind, in the order given; None keeps all."""
     taken: dict[str, int] = defaultdict(int)
     kept = []
-    for question in questions:
-        taken[question.kind] += 1
-        if limit is None or taken[question.kind] <= limit:
-            kept.append(question)
+    for item in items:
+        taken[kind_of(item)] += 1
+        if limit is None or taken[kind_of(item)] <= limit:
+            kept.append(item)
     return kept

@@ -36,7 +36,9 @@ def run(
 ) -> None:
     """Sample the shard's training questions and write `traces/1`.
 
-    question_set: artifact questions/1 (`train.jsonl`; its manifest counts the shards).
+    question_set: artifact questions/1 (`train.jsonl`; its manifest counts the shards). Questions with
+    golds are not sampled: their trajectories are given. A shard without others opens neither model nor
+    tools service.
     adapter: artifact adapter/1 or None for the base model. traces, metrics: KFP artifacts.
 
     Raises:
@@ -46,6 +48,14 @@ def run(
     parsed = TraceGenerationSettings.parse(settings)
     opened = open_input(question_set.path, "questions/1", artifact_store)
     questions = read_shard(opened, shard)
+    if not questions:
+        print("[trace_generation] no question to sample: all of them bring their golds", flush=True)
+        with write_output(traces.path, "traces/1", artifact_store) as writer:
+            writer.lineage["question_set"] = opened.digest
+            tally = write_traces(writer.folder / "traces.jsonl", (), 0)
+            writer.counts.update(tally.counts())
+        _log(tally, metrics)
+        return
     with ToolsClient(tools_url) as client:
         check_tools(questions, client, parsed)
         policy, engine = open_policy(base_model, adapter, parsed, artifact_store)
@@ -58,6 +68,10 @@ def run(
             judged = generate(questions, engine, client, parsed, policy.digest if policy else "")
             tally = write_traces(writer.folder / "traces.jsonl", judged, total, part)
             writer.counts.update(tally.counts())
+    _log(tally, metrics)
+
+
+def _log(tally: Tally, metrics: Any) -> None:
     for name, value in tally.metrics().items():
         metrics.log_metric(name, value)
     lost = tally.errors[ToolError.TOOL_INSTABILITY]
@@ -71,7 +85,7 @@ def shard_count(questions: Artifact) -> int:
 
 
 def read_shard(questions: Artifact, shard: int) -> list[Question]:
-    """The training questions i with i mod shards == shard.
+    """The training questions to sample, i with i mod shards == shard; those with golds are left out.
 
     Raises:
         InputError: there is no such shard, or a line is not a question.
@@ -82,7 +96,8 @@ def read_shard(questions: Artifact, shard: int) -> list[Question]:
             f"shard: {shard} is not one of the question set's {shards}; expected 0..{shards - 1}"
         )
     records = read_records(questions.path("train.jsonl"), Question)
-    return [question for index, question in enumerate(records) if index % shards == shard]
+    sampled = (question for question in records if not question.golds)
+    return [question for index, question in enumerate(sampled) if index % shards == shard]
 
 
 def check_tools(questions: list[Question], client: ToolsClient, settings: TraceGenerationSettings) -> None:

@@ -19,6 +19,8 @@ class TraceGenerationSettings(RolloutSettings, StageSettings):
     stage: ClassVar[str] = "trace_generation"
     presets: ClassVar[Mapping[str, Mapping[str, JsonValue]]] = {
         "self-training": {},
+        "tl-training": {},
+        "demo_calls": {"max_new_tokens": 48, "engine": {"call_format": "pythonic"}},
         "demo": {
             "variant": "single_step",
             "num_samples": 9,

@@ -6,14 +6,12 @@ import pytest
 
 from components.contracts.errors import InputError
 from components.ingest.formats import FORMATS, detect_format, named_format
-from components.ingest.rows import RowError
+from components.ingest.rows import Draft, RowError
 from components.ingest.settings import FormatName
 
 CHAT = [
     {"role": "system", "content": "be brief"},
     {"role": "user", "content": "What is 2+2?"},
-    {"role": "assistant", "content": None, "tool_calls": [{"id": "1", "function": {"name": "calculator"}}]},
-    {"role": "tool", "content": "4"},
     {"role": "assistant", "content": "4"},
 ]
 GOOD: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
@@ -84,7 +82,7 @@ BAD: list[tuple[FormatName, dict[str, Any], str, str]] = [
     ("plain", {"question": "Who?", "answer": "x", "answer_type": "date"}, "answer_type", "expected"),
     ("plain", {"question": "Who?", "answer": "x", "tools": [{"function": {}}]}, "tools", "expected"),
     ("plain", {"question": ["Who?"], "answer": "x"}, "question", "got list"),
-    ("messages", {"messages": CHAT[:3]}, "messages", "missing gold"),
+    ("messages", {"messages": CHAT[:2]}, "messages", "missing gold"),
     ("messages", {"messages": "not json"}, "messages", "expected JSON"),
     ("messages", {"messages": [{"role": "robot", "content": ""}]}, "messages[0].role", "expected one of"),
     (
@@ -114,6 +112,7 @@ def test_row_becomes_the_right_question(name: str, row: dict[str, Any], expected
     known = detect_format([row], "file.jsonl")
     draft = known.convert(row)
     assert known.name == name
+    assert isinstance(draft, Draft)
     assert {key: getattr(draft, key) for key in expected} == expected
 
 
@@ -127,6 +126,7 @@ def test_bad_row_names_its_field(name: FormatName, row: dict[str, Any], field: s
 
 def test_an_explicit_answer_beats_the_final_message() -> None:
     draft = named_format("messages").convert({"messages": CHAT[:2], "answer": "four"})
+    assert isinstance(draft, Draft)
     assert draft.answers == ("four",)
 
 

@@ -33,8 +33,9 @@ class Ingested:
     def __init__(self, folder: Path, questions: str, **settings: Any) -> None:
         self.metrics: dict[str, float] = {}
         metrics = SimpleNamespace(log_metric=self.metrics.__setitem__)
-        question_set, report = (SimpleNamespace(path=str(folder / name)) for name in ("set", "report.md"))
-        self.shards = run(questions, json.dumps(settings), "", question_set, metrics, report)
+        names = ("set", "traces", "report.md")
+        asked, traces, report = (SimpleNamespace(path=str(folder / name)) for name in names)
+        self.shards = run(questions, json.dumps(settings), "", asked, traces, metrics, report)
         artifact = open_artifact(folder / "set", "questions/1")
         self.folder = folder / "set"
         self.counts = artifact.manifest.counts
@@ -42,6 +43,7 @@ class Ingested:
         self.held_out = list(read_records(artifact.path("held_out.jsonl"), Question))
         self.quarantine: list[Any] = [row for _, row in read_raw(artifact.path("quarantine.jsonl"))]
         self.report = (folder / "report.md").read_text()
+        assert (folder / "traces/traces.jsonl").read_bytes() == b""
         counts = self.counts
         assert counts["read"] == counts["kept"] + counts["quarantined"]
         assert counts["kept"] == len(self.train) + len(self.held_out) + counts["over_limit"]
@@ -248,10 +250,12 @@ def test_questions_from_and_to_the_object_store(s3: ObjectStore, tmp_path: Path)
     parts = Ingested(tmp_path / "b", f"{root}/in/q.jsonl,{root}/in/more.csv.gz")
     assert (whole.train, whole.held_out) == (parts.train, parts.held_out)
     assert f"| {root}/in/more.csv.gz | plain | 3 | 3 | 0 |" in whole.report
-    outputs = [SimpleNamespace(path=str(tmp_path / "c" / name)) for name in ("set", "report.md")]
+    names = ("set", "traces", "report.md")
+    asked, traces, report = (SimpleNamespace(path=str(tmp_path / "c" / name)) for name in names)
     metrics = SimpleNamespace(log_metric=lambda *_: None)
-    assert run(f"{root}/in", "", f"{root}/artifacts", outputs[0], metrics, outputs[1]) == [0]
-    opened = open_input(outputs[0].path, "questions/1")
+    assert run(f"{root}/in", "", f"{root}/artifacts", asked, traces, metrics, report) == [0]
+    opened = open_input(asked.path, "questions/1")
+    assert open_input(traces.path, "traces/1").manifest.counts["traces"] == 0
     assert list(read_records(opened.path("train.jsonl"), Question)) == whole.train
     with pytest.raises(InputError, match=rf"{root}/absent: no such object"):
         Ingested(tmp_path / "d", f"{root}/absent")

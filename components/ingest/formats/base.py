@@ -1,21 +1,36 @@
 """What a format is."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from components.ingest.rows import Draft
+from components.ingest.rows import Draft, Exchange
+
+RawRow = Mapping[str, object]
+
+
+def whole(row: RawRow) -> Iterable[RawRow]:
+    """The row itself: it holds one example."""
+    return (row,)
+
+
+def no_kind(_file: str) -> str:
+    """Nothing: the file's name does not say a kind."""
+    return ""
 
 
 @dataclass(frozen=True)
 class Format:
-    """How one kind of row is told from others and turned into a question.
+    """How one kind of row is told from others and turned into a question or an exchange with tools.
 
-    `convert` raises RowError. `kind` is the questions' kind when the row names none. `long_tail`
-    marks sets that the self-training paper only evaluates on.
+    `convert` raises RowError. `kind` is the kind when the row names none, unless `kind_of` finds one in
+    the file's name. `parts` cuts a row that holds several examples; each is then counted as a row.
+    `long_tail` marks sets that the self-training paper only evaluates on.
     """
 
     name: str
     kind: str
-    matches: Callable[[Mapping[str, object]], bool]
-    convert: Callable[[Mapping[str, object]], Draft]
+    matches: Callable[[RawRow], bool]
+    convert: Callable[[RawRow], Draft | Exchange]
     long_tail: bool = False
+    kind_of: Callable[[str], str] = no_kind
+    parts: Callable[[RawRow], Iterable[RawRow]] = whole

@@ -1,4 +1,4 @@
-"""From a dialogue to a question: what the two chat formats share.
+"""From a dialogue to a question or a trajectory: what the two chat formats share.
 
 The question is the last user message before the final assistant message. The gold is the row's own
 answer field; without one it is the final assistant message, when that can serve as a gold: a number
@@ -8,10 +8,12 @@ word, so such rows are set aside. Earlier user messages are left out, and that i
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from components.ingest.fields import ANSWER_FIELDS, answers_of, first_present, optional_text, tools_of
 from components.ingest.formats.gsm8k import MARK, number_after_mark
-from components.ingest.rows import Draft, RowError
+from components.ingest.formats.tool_lists import offered_tools
+from components.ingest.rows import Draft, Exchange, RowError, Said
 
 MAX_GOLD_WORDS = 12
 
@@ -20,7 +22,7 @@ MAX_GOLD_WORDS = 12
 class Spoken:
     """One message: role is system, user, assistant or tool; `calls` is true for a tool call."""
 
-    role: str
+    role: Literal["system", "user", "assistant", "tool"]
     text: str
     calls: bool = False
 
@@ -47,6 +49,23 @@ def draft_of(row: Mapping[str, object], spoken: Sequence[Spoken], field: str) ->
         kind=optional_text(row, "kind"),
         tools=tools_of(row),
         note="earlier user messages of a dialogue left out" if len(asked) > 1 else "",
+    )
+
+
+def exchange_of(row: Mapping[str, object], said: Sequence[Said], kind: str) -> Exchange:
+    """The trajectory of a dialogue with calls; the row's own answer, if it has one, goes with it.
+
+    Raises:
+        RowError: the row offers no tools, or what it offers is no tool list.
+    """
+    answered = first_present(row, ANSWER_FIELDS) is not None
+    return Exchange(
+        offered_tools(row["tools"] if row.get("tools") is not None else row.get("functions")),
+        tuple(said),
+        answers=answers_of(row)[0] if answered else (),
+        id=optional_text(row, "id"),
+        kind=optional_text(row, "kind") or kind,
+        subject=optional_text(row, "subject"),
     )
 
 
