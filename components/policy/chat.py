@@ -1,6 +1,6 @@
 """The one place where messages become tokens: for generation, training and evaluation alike."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -117,8 +117,15 @@ class Chat:
             cursor = self._after_turn(rendered, index)
         self._append(ids, spans, self._pieces(rendered, messages, opaque, cursor, len(rendered.text)))
         if prefill:
-            self._append_prefill(ids, spans, rendered.text, cursor, prefill, len(messages))
+            self._append_prefill(ids, spans, rendered.text[cursor:], prefill, len(messages))
         return Encoding(ids, _merged(spans))
+
+    def turn_encoder(
+        self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()
+    ) -> Callable[[str], list[int]]:
+        """What gives any text's ids as the next assistant turn, those that `encode` gives a prefill."""
+        prompt = self._from_last_control(self._render(messages, tools, frozenset(), True).text)
+        return lambda text: self._encode_behind(prompt, text)
 
     def decode(self, token_ids: Sequence[int]) -> str:
         """The text of an assistant turn: all tokens but the stop token at the end."""
@@ -228,21 +235,27 @@ class Chat:
             position += count
 
     def _append_prefill(
-        self, ids: list[int], spans: list[Span], text: str, cursor: int, prefill: str, message: int
+        self, ids: list[int], spans: list[Span], prompt: str, prefill: str, message: int
     ) -> None:
-        """The prefill's tokens behind the generation prompt's, whose tokens stay as they are."""
-        # In the text since the last control token, so that a leading space is or isn't added as there.
-        tail = text[cursor:]
-        anchor = max((match.start() for match in self._control.pattern.finditer(tail)), default=0)
-        prompt, _ = self._control.encode([Chunk(tail[anchor:], "template")])
-        both, _ = self._control.encode([Chunk(tail[anchor:], "template"), Chunk(prefill, "assistant")])
-        if both[: len(prompt)] == prompt:
-            added = both[len(prompt) :]
-        else:
-            added, _ = self._control.encode([Chunk(self._stop_text, "template"), Chunk(prefill, "assistant")])
-            added = added[1:]
+        added = self._encode_behind(self._from_last_control(prompt), prefill)
         spans.append(Span("assistant", len(ids), len(ids) + len(added), message))
         ids += added
+
+    def _from_last_control(self, text: str) -> str:
+        anchor = max((match.start() for match in self._control.pattern.finditer(text)), default=0)
+        return text[anchor:]
+
+    def _encode_behind(self, prompt: str, text: str) -> list[int]:
+        """The text's tokens behind the generation prompt's, whose tokens stay as they are.
+
+        prompt: since the last control token, so that a leading space is or isn't added as there.
+        """
+        before, _ = self._control.encode([Chunk(prompt, "template")])
+        both, _ = self._control.encode([Chunk(prompt, "template"), Chunk(text, "assistant")])
+        if both[: len(before)] == before:
+            return both[len(before) :]
+        added, _ = self._control.encode([Chunk(self._stop_text, "template"), Chunk(text, "assistant")])
+        return added[1:]
 
     def _find_stop_text(self) -> str:
         """The control token that the template puts behind an assistant's content."""

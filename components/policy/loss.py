@@ -6,6 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from components.policy.prefix_tree import TreeBatch
+from components.policy.tree_attention import tree_mask
+
 CHUNK = 1 << 23  # logits whose float32 copies exist at once
 
 
@@ -43,13 +46,41 @@ def supervised_cross_entropy(
     return weighted_nll(logits.reshape(-1, logits.shape[-1]), labels, weight) / weight.sum().clamp_min(1e-12)
 
 
-def weighted_nll(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    """sum of weights * -log softmax(logits)[labels], a scalar in float32.
+def tree_cross_entropy(model: Any, batch: TreeBatch) -> Tensor:
+    """`supervised_cross_entropy` of packed rows: the same number and gradient as that of their sequences.
 
-    logits: (positions, vocabulary) of any float type; labels, weights: (positions,). Differentiable once,
-    in logits.
+    batch: from `prefix_tree.collate_rows`. A shared token counts with the sum of its sequences' weights.
     """
-    total: Tensor = _WeightedNll.apply(logits, labels, weights)  # type: ignore[no-untyped-call]
+    weights, parents = batch["weights"], batch["parents"]
+    supervised = weights > 0
+    if not bool(supervised.any()):
+        supervised[0, 0] = True  # keeps the graph whole, at weight 0
+    rows, places = supervised.nonzero(as_tuple=True)
+    predictor = rows, parents[rows, places]
+    predicting = torch.zeros_like(supervised)
+    predicting[predictor] = True
+    logits = model(
+        input_ids=batch["input_ids"],
+        attention_mask=tree_mask(model, batch["ends"]),
+        position_ids=batch["position_ids"],
+        logits_to_keep=predicting,
+        use_cache=False,
+    ).logits
+    kept = (predicting.flatten().cumsum(0) - 1).view_as(predicting)[predictor]
+    positions, order = kept.sort(stable=True)
+    labels, weight = batch["input_ids"][rows, places][order], weights[rows, places][order].float()
+    total = weighted_nll(logits.reshape(-1, logits.shape[-1]), labels, weight, positions)
+    return total / weight.sum().clamp_min(1e-12)
+
+
+def weighted_nll(logits: Tensor, labels: Tensor, weights: Tensor, positions: Tensor | None = None) -> Tensor:
+    """sum of weights * -log softmax(logits)[positions, labels], a scalar in float32.
+
+    logits: (positions, vocabulary) of any float type. labels, weights, positions: (targets,); positions,
+    ascending, says which logits predict each target: without it, each the one of the same number.
+    Differentiable once, in logits.
+    """
+    total: Tensor = _WeightedNll.apply(logits, labels, weights, positions)  # type: ignore[no-untyped-call]
     return total
 
 
@@ -60,27 +91,35 @@ class _WeightedNll(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, logits: Tensor, labels: Tensor, weights: Tensor, positions: Tensor | None
+    ) -> Tensor:
         gradient = torch.empty_like(logits) if ctx.needs_input_grad[0] else None
         total = torch.zeros((), dtype=torch.float32, device=logits.device)
         size = max(1, CHUNK // logits.shape[-1])
+        if positions is None:
+            positions = torch.arange(len(labels), device=logits.device)
         for start in range(0, logits.shape[0], size):
             part = slice(start, start + size)
-            label, weight = labels[part, None], weights[part, None]
+            edges = torch.tensor([start, start + size], device=logits.device)
+            first, last = torch.searchsorted(positions, edges).tolist()
+            target = positions[first:last] - start, labels[first:last]
+            weight = weights[first:last]
             logprobs = logits[part].float().log_softmax(-1)
-            total -= (logprobs.gather(-1, label) * weight).sum()
+            total -= (logprobs[target] * weight).sum()
             if gradient is not None:
-                # d(-log p_label)/d(logits) = p - one_hot(label)
+                # d(sum of w * -log p_label)/d(logits) = (sum of w) * p - (sum of w * one_hot(label))
                 slope = logprobs.exp_()
-                slope.scatter_add_(-1, label, torch.full_like(weight, -1.0))
-                gradient[part] = slope.mul_(weight)
+                slope.mul_(slope.new_zeros(slope.shape[0], 1).index_add_(0, target[0], weight[:, None]))
+                slope.index_put_(target, -weight, accumulate=True)
+                gradient[part] = slope
         ctx.gradient = gradient
         return total
 
     @staticmethod
-    def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor | None, None, None]:
+    def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor | None, None, None, None]:
         gradient = ctx.gradient
         if gradient is None:
             raise RuntimeError("weighted_nll: backward can run only once")
         ctx.gradient = None
-        return gradient.mul_(outputs[0]), None, None
+        return gradient.mul_(outputs[0]), None, None, None

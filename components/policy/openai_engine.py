@@ -17,6 +17,7 @@ from components.policy.chat import Chat
 from components.policy.engine import Completion, Conversation, Sampling
 from components.policy.finish import finish_turn
 from components.policy.load import open_chat
+from components.policy.server_calls import server_messages, turn_text
 from components.policy.settings import EngineSettings
 
 ATTEMPTS = 5
@@ -28,8 +29,10 @@ class OpenAIEngine:
 
     With `chat` (settings.server_tokens) prompts go out as the ids of our own rendering, to
     /completions, and ids come back: token-exact, as vLLM offers it. Without, messages go to
-    /chat/completions, and turns are text (`retokenized`). Text-only servers get tool replies as user
-    messages, since they can't have made the calls that these answer.
+    /chat/completions, and turns are text (`retokenized`). Such servers are told of the tools in the system
+    message and get tool replies as user messages. With settings.server_tools they get `tools`, structured
+    calls and replies instead (a hosted teacher, for instance). Calls that a reply brings beside its text are
+    written into the turn in the call format, either way.
     """
 
     def __init__(
@@ -38,7 +41,7 @@ class OpenAIEngine:
         self.base_model = base_model
         self.call_format = settings.call_format
         self.template_hash = chat.template_hash if chat else ""
-        self.native_tools = chat.native_tools if chat else False
+        self.native_tools = chat.native_tools if chat else settings.server_tools
         self._chat = chat
         self._format = get_call_format(settings.call_format)
         self._client = client
@@ -111,14 +114,21 @@ class OpenAIEngine:
         return finish_turn(self._chat, self._format, given, ids, found, self._stopped(choice))
 
     def _by_messages(self, conversation: Conversation, sampling: Sampling, seed: int) -> Completion:
-        messages = [_plain(message) for message in conversation.messages]
+        tools = conversation.tools
+        messages: list[dict[str, Any]] = (
+            server_messages(conversation.messages, self._format, tools)
+            if tools
+            else [_plain(message) for message in conversation.messages]
+        )
         body = self._parameters(sampling, seed) | {"messages": messages}
+        if tools:
+            body |= {"tools": list(tools)}
         if conversation.prefill:
             messages.append({"role": "assistant", "content": conversation.prefill})
             # vLLM's names; a server that refuses them can't begin a turn for the model.
             body |= {"continue_final_message": True, "add_generation_prompt": False}
         choice = self._first_choice("/chat/completions", body)
-        said = (choice.get("message") or {}).get("content") or ""
+        said = turn_text(choice.get("message") or {}, self._format, tools)
         text = said if said.startswith(conversation.prefill) else conversation.prefill + said
         cut = shortest_action(text, self._format)
         finished: FinishReason = "complete" if cut is not None else self._stopped(choice)
@@ -151,7 +161,7 @@ def shortest_action(text: str, call_format: Any) -> int | None:
     return next(end for end in range(1, len(text) + 1) if call_format.stop_after(text[:end]))
 
 
-def _plain(message: Message) -> dict[str, str]:
+def _plain(message: Message) -> dict[str, Any]:
     return {"role": "user" if message.role == "tool" else message.role, "content": message.content}
 
 

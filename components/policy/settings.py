@@ -32,6 +32,7 @@ class EngineSettings(BaseModel):
     server_model: the name under which the server knows the model; empty takes its only one.
     server_tokens: the server takes and returns token ids (vLLM's completions), so that what it
     samples stays token-exact; otherwise its turns are text and are marked `retokenized`.
+    server_tools: a server of text gets the tools as `tools` and answers with `tool_calls`.
     concurrency: requests under way at once. timeout: seconds of one request.
     batch_size: conversations decoded together. prefix_cache: prompt prefixes kept between calls.
     merge_adapter: fold the adapter into the weights in memory; decoding is then faster.
@@ -48,6 +49,7 @@ class EngineSettings(BaseModel):
     url: str = ""
     server_model: str = ""
     server_tokens: bool = False
+    server_tools: bool = False
     concurrency: int = Field(default=16, ge=1)
     timeout: float = Field(default=120.0, gt=0)
 

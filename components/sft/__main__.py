@@ -20,6 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--base-model", required=True, help="hf://, s3://, demo:// or a folder")
     parser.add_argument("--initial", default="", help="folder of an artifact adapter/1 to go on from")
     parser.add_argument("--settings", default="", help='JSON object, such as \'{"preset": "demo"}\'')
+    parser.add_argument("--overrides", default="{}", help="JSON object whose keys override those of settings")
     parser.add_argument(
         "--artifact-store", default="", help="s3:// prefix or folder; empty keeps payloads here"
     )
@@ -33,8 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--metrics", type=Path, help="JSON file for the metrics, which are printed otherwise")
     given = parser.parse_args(arguments)
     # Late, so that --help and a wrong option are answered at once.
+    from components.policy.finite import NonFiniteError
     from components.sft.run import run
-    from components.sft.trainer import NonFiniteError
 
     metrics = dsl.Metrics(uri="metrics")
     try:
@@ -48,6 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
             metrics,
             dsl.HTML(uri=str(given.report or given.adapter.with_name(f"{given.adapter.name}.html"))),
             dsl.Model(uri=given.initial) if given.initial else None,
+            given.overrides,
         )
     except (InputError, NonFiniteError) as error:
         print(error, file=sys.stderr)

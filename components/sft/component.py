@@ -17,6 +17,7 @@ def sft(
     metrics: Output[Metrics],
     report: Output[HTML],
     initial: Input[Model] = None,
+    overrides: str = "{}",
 ) -> None:
     """Fine-tune the policy on the labeled traces; masked turns and tool replies carry no loss.
 
@@ -30,7 +31,19 @@ def sft(
         metrics: Loss, tokens and steps.
         report: Loss curve and settings.
         initial: Artifact adapter/1 to go on from; absent, training starts at the base model.
+        overrides: JSON object whose keys override those of settings.
     """
     from components.sft.run import run
 
-    run(labeled, base_model, settings, artifact_store, checkpoint_root, adapter, metrics, report, initial)
+    run(
+        labeled,
+        base_model,
+        settings,
+        artifact_store,
+        checkpoint_root,
+        adapter,
+        metrics,
+        report,
+        initial,
+        overrides,
+    )

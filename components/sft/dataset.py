@@ -1,25 +1,27 @@
 """From labeled traces to token ids with one weight a token.
 
 A token's weight says how much it counts as a target: 0 for everything that the policy did not say
-(system, user, tools, template) and for masked turns. Weights have the ids' length and are not
-shifted: the loss shifts.
+(system, user, tools, template) and for masked turns, else 1, or more on the key tokens of tool names
+where the settings ask for that. Weights have the ids' length and are not shifted: the loss shifts.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from components.contracts.errors import InputError
-from components.contracts.records import LabeledTrace, Message
-from components.contracts.tool_schemas import ToolSchema, parse_tools
-from components.rollout.prompts import build_messages, offers_tools, template_tools
+from components.contracts.records import LabeledTrace
+from components.policy.key_tokens import key_weight
+from components.rollout.shown import check_trace, sampled_turns, shown_prompt
+from components.sft.key_turns import key_tokens_by_message
+from components.sft.settings import KeyReading
 
 if TYPE_CHECKING:
-    from components.policy.chat import Chat, Encoding
+    from components.policy.chat import Chat, Encoding, Span
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Prepared:
     too_long: int = 0
     reasons: Counter[str] = field(default_factory=Counter)  # why turns of untrained traces were masked
     shortest_too_long: int = 0  # tokens
+    key_tokens: int = 0  # of one epoch
+    key_token_weight: float = 0.0  # the sum of their weights
 
     @property
     def tokens(self) -> int:
@@ -56,8 +60,18 @@ class Prepared:
         return sum(sum(weight > 0 for weight in example.weights) for example in self.examples)
 
 
-def prepare_examples(traces: Iterable[LabeledTrace], chat: Chat, *, max_tokens: int) -> Prepared:
+def prepare_examples(
+    traces: Iterable[LabeledTrace],
+    chat: Chat,
+    *,
+    max_tokens: int,
+    key_tokens: KeyReading = "none",
+    max_key_weight: float = 9.0,
+) -> Prepared:
     """Encode every trace that has a trained turn; drop and count those longer than `max_tokens`.
+
+    key_tokens, max_key_weight: which tokens of tool names weigh more, and how much at most (see
+    `components.policy.key_tokens`).
 
     Raises:
         InputError: a trace was sampled under another template or call format than `chat`'s, its labels
@@ -71,7 +85,7 @@ def prepare_examples(traces: Iterable[LabeledTrace], chat: Chat, *, max_tokens: 
             prepared.untrained += 1
             prepared.reasons.update(label.reason or "no reason given" for label in trace.labels)
             continue
-        example = encode_trace(trace, chat)
+        example, keys = encode_with_keys(trace, chat, key_tokens, max_key_weight)
         if not any(example.weights[1:]):
             prepared.untrained += 1
             prepared.reasons["trained turns without a token"] += 1
@@ -81,12 +95,16 @@ def prepare_examples(traces: Iterable[LabeledTrace], chat: Chat, *, max_tokens: 
             prepared.shortest_too_long = min(prepared.shortest_too_long or len(example.ids), len(example.ids))
             continue
         prepared.examples.append(example)
+        prepared.key_tokens += len(keys)
+        prepared.key_token_weight += sum(example.weights[position] for position in keys)
     if not prepared.examples:
         raise InputError(_nothing_left(prepared, max_tokens))
     return prepared
 
 
-def encode_trace(trace: LabeledTrace, chat: Chat) -> Example:
+def encode_trace(
+    trace: LabeledTrace, chat: Chat, *, key_tokens: KeyReading = "none", max_key_weight: float = 9.0
+) -> Example:
     """Token ids of the whole conversation, sampled ones verbatim, and their weights.
 
     Turns of engines that gave no ids (`retokenized`) are encoded from their text; a trace that has no
@@ -95,99 +113,57 @@ def encode_trace(trace: LabeledTrace, chat: Chat) -> Example:
     Raises:
         InputError: the ids are not those of the text, so another tokenizer gave them.
     """
+    return encode_with_keys(trace, chat, key_tokens, max_key_weight)[0]
+
+
+def encode_with_keys(
+    trace: LabeledTrace, chat: Chat, key_tokens: KeyReading, max_key_weight: float
+) -> tuple[Example, list[int]]:
+    """As `encode_trace`; also the positions of the key tokens in the example's ids."""
     messages, tools = shown_prompt(trace, chat)
-    sampled: dict[int, Sequence[int]] = {}
-    for turn in trace.turns:
-        if turn.retokenized:
-            sampled[turn.message] = encode_turn(chat, messages[: turn.message + 1], tools, sampled)
-            continue
-        sampled[turn.message] = turn.token_ids
-        if chat.decode(turn.token_ids) != messages[turn.message].content:
-            raise InputError(
-                f"trace {trace.id}: message {turn.message}: its token ids do not decode to its text; expected "
-                "traces sampled with the tokenizer of base_model"
-            )
+    sampled = sampled_turns(trace, messages, tools, chat)
     encoding = chat.encode(messages, tools, sampled=sampled)
-    weights = weigh_tokens(trace, encoding, chat.stop_ids)
-    return Example(trace.id, array("i", encoding.ids), weights)
+    keys: dict[int, tuple[int, ...]] = {}
+    if key_tokens != "none":
+        keys = key_tokens_by_message(trace, chat, messages, tools, sampled, key_tokens)
+    weights = weigh_tokens(trace, encoding, chat.stop_ids, keys, max_key_weight)
+    positions = [span.start + key for span in _turns(encoding) for key in keys.get(span.message, ())]
+    return Example(trace.id, array("i", encoding.ids), weights), positions
 
 
-def encode_turn(
-    chat: Chat,
-    messages: Sequence[Message],
-    tools: Sequence[ToolSchema],
-    sampled: Mapping[int, Sequence[int]],
-) -> list[int]:
-    """Ids of the last message, an assistant's, behind the generation prompt as the policy will see it.
-
-    Encoded together with its surroundings, the text's first characters could merge with the prompt's last.
-    """
-    *before, turn = messages
-    if not turn.content:
-        return []
-    encoding = chat.encode(before, tools, sampled=sampled, prefill=turn.content)
-    return encoding.ids[encoding.spans[-1].start :]
-
-
-def shown_prompt(trace: LabeledTrace, chat: Chat) -> tuple[tuple[Message, ...], tuple[ToolSchema, ...]]:
-    """The messages to train on, and the tools that the chat template renders before them."""
-    offered = parse_tools(trace.tools) if offers_tools(trace.prompt) else ()
-    if not _free_of_ids(trace):
-        return trace.messages, template_tools(offered, trace.call_format, trace.native_tools)
-    begin = build_messages(
-        trace.question, offered, trace.prompt, trace.call_format, native_tools=chat.native_tools
-    )
-    messages = (*begin, *trace.messages[len(begin) :])
-    return messages, template_tools(offered, trace.call_format, chat.native_tools)
-
-
-def weigh_tokens(trace: LabeledTrace, encoding: Encoding, stop_ids: Collection[int]) -> array[float]:
+def weigh_tokens(
+    trace: LabeledTrace,
+    encoding: Encoding,
+    stop_ids: Collection[int],
+    keys: Mapping[int, Sequence[int]] | None = None,
+    max_key_weight: float = 9.0,
+) -> array[float]:
     """1.0 on the tokens of trained assistant turns, prefilled and stop tokens included; else 0.0.
 
     A turn that ran into the length limit did not stop by itself: the stop token that closes it in
     the conversation is not trained.
+
+    keys: message -> positions of key tokens in that turn. They weigh CLIP(|NK| / |K|, 1, max_key_weight),
+    where NK are the turn's other trained tokens.
     """
     trained = {label.message for label in trace.labels if label.trained}
     cut = {turn.message for turn in trace.turns if turn.finish_reason == "length"}
     weights = array("f", [0.0]) * len(encoding.ids)
-    for span in encoding.spans:
-        if span.kind != "assistant" or span.message not in trained:
+    for span in _turns(encoding):
+        if span.message not in trained:
             continue
         end = span.end
         if span.message in cut and encoding.ids[end - 1] in stop_ids:
             end -= 1
         weights[span.start : end] = array("f", [1.0]) * (end - span.start)
+        found = (keys or {}).get(span.message, ())
+        for key in found:
+            weights[span.start + key] = key_weight(len(found), end - span.start - len(found), max_key_weight)
     return weights
 
 
-def check_trace(trace: LabeledTrace, template_hash: str, call_format: str) -> None:
-    """Refuse a trace that can't be trained token-exactly.
-
-    Text of an engine that returned no ids has no template of its own; an empty hash is fine there.
-
-    Raises:
-        InputError: names the trace, what differs and both values.
-    """
-    if trace.call_format != call_format:
-        raise InputError(
-            f"trace {trace.id}: call_format is {trace.call_format!r}, the policy's is {call_format!r}; "
-            "generate the traces again in that format"
-        )
-    if trace.template_hash != template_hash and not _free_of_ids(trace):
-        raise InputError(
-            f"trace {trace.id}: sampled under chat template {trace.template_hash!r}, the policy's is "
-            f"{template_hash!r}; generate the traces again with this base model"
-        )
-    if [label.message for label in trace.labels] != [turn.message for turn in trace.turns]:
-        raise InputError(
-            f"trace {trace.id}: labels are for messages {[label.message for label in trace.labels]}, "
-            f"expected one for each assistant turn {[turn.message for turn in trace.turns]}"
-        )
-
-
-def _free_of_ids(trace: LabeledTrace) -> bool:
-    """Whether the trace is text from an engine whose template and tokens are not known."""
-    return not trace.template_hash and all(turn.retokenized for turn in trace.turns)
+def _turns(encoding: Encoding) -> Iterator[Span]:
+    return (span for span in encoding.spans if span.kind == "assistant")
 
 
 def _nothing_left(prepared: Prepared, max_tokens: int) -> str:

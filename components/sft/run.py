@@ -14,18 +14,20 @@ from components.contracts.pages import write_page
 from components.contracts.policy_card import read_card
 from components.contracts.records import LabeledTrace
 from components.policy.card import check_card, make_card, write_card
-from components.sft.checkpoints import Checkpoints, checkpoint_key
-from components.sft.dataset import Prepared, prepare_examples
-from components.sft.distributed import (
+from components.policy.checkpoints import Checkpoints, checkpoint_key
+from components.policy.distance import effective_weights, moved
+from components.policy.distributed import (
     is_first_process,
     missing_processes,
     run_in_processes,
     take_own_device,
 )
+from components.policy.save import save_weights
+from components.sft.dataset import Prepared, prepare_examples
 from components.sft.report import render_report
 from components.sft.settings import SFTSettings
 from components.sft.training import TrainingResult, train
-from components.sft.weights import load_trainable, save_weights
+from components.sft.weights import load_trainable
 from components.storage import open_input, open_storage, write_output
 
 
@@ -39,16 +41,17 @@ def run(
     metrics: Any,
     report: Any,
     initial: Any = None,
+    overrides: str = "{}",
 ) -> None:
     """Fine-tune the policy on the trained turns of `labeled_traces/1` and write `adapter/1`.
 
-    labeled, adapter, metrics, report, initial: KFP artifacts.
+    labeled, adapter, metrics, report, initial: KFP artifacts. overrides: JSON object over `settings`.
 
     Raises:
         InputError: settings, artifacts or model can't be used; no trace can be trained on.
         NonFiniteError: a loss or gradient was NaN or infinite; checkpoints before it stay.
     """
-    parsed = SFTSettings.parse(settings)
+    parsed = SFTSettings.parse(settings, overrides)
     if processes := missing_processes():
         options = {
             "labeled": labeled.path,
@@ -59,8 +62,9 @@ def run(
             "adapter": adapter.path,
             "report": report.path,
             "initial": initial.path if initial is not None else "",
+            "overrides": overrides,
         }
-        for name, value in run_in_processes(processes, options).items():
+        for name, value in run_in_processes("components.sft", processes, options).items():
             metrics.log_metric(name, value)
         return
     take_own_device()
@@ -70,15 +74,23 @@ def run(
     policy = load_trainable(base_model, parsed, call_format, start.folder if start else None)
     if start is not None:
         check_card(read_card(start.folder), policy.chat, base_model)
-    prepared = prepare_examples(records, policy.chat, max_tokens=parsed.max_tokens)
+    prepared = prepare_examples(
+        records,
+        policy.chat,
+        max_tokens=parsed.max_tokens,
+        key_tokens=parsed.key_tokens,
+        max_key_weight=parsed.max_key_weight,
+    )
 
     lineage = {"labeled": traces.digest, **({"initial": start.digest} if start else {})}
     checkpoints = open_checkpoints(checkpoint_root, lineage, parsed, base_model)
+    before = effective_weights(policy.model) if is_first_process() else None
     began = time.monotonic()
     result = train(policy.model, prepared.examples, parsed, checkpoints)
-    if not is_first_process():
+    if before is None:
         return
     figures = summarize(prepared, result, parsed, seconds=time.monotonic() - began)
+    figures["moved"] = moved(policy.model, before)
 
     with write_output(adapter.path, "adapter/1", artifact_store) as writer:
         save_weights(policy.model, policy.tokenizer, writer.folder, base_model)
@@ -87,6 +99,7 @@ def run(
         write_records(writer.folder / "training_log.jsonl", result.log)
         writer.counts.update(examples=len(prepared.examples), steps=result.steps)
         writer.lineage.update(lineage)
+        writer.details["moved"] = figures["moved"]
     page = render_report([row.loss for row in result.log], figures, parsed.model_dump())
     write_page(report.path, page)
     if checkpoints is not None:
@@ -131,7 +144,10 @@ def open_checkpoints(
 def summarize(
     prepared: Prepared, result: TrainingResult, settings: SFTSettings, *, seconds: float
 ) -> dict[str, float]:
-    """The stage's metrics. Tokens are those of all epochs; seconds those of this attempt."""
+    """The stage's metrics. Tokens are those of all epochs; seconds those of this attempt.
+
+    key_token_weight: mean over the key tokens, 0 where there are none.
+    """
     return {
         "loss_first": result.log[0].loss,
         "loss_last": result.log[-1].loss,
@@ -142,6 +158,8 @@ def summarize(
         "dropped_too_long": prepared.too_long,
         "tokens": prepared.tokens * settings.epochs,
         "supervised_tokens": prepared.supervised_tokens * settings.epochs,
+        "key_tokens": prepared.key_tokens * settings.epochs,
+        "key_token_weight": prepared.key_token_weight / max(1, prepared.key_tokens),
         "micro_batch": result.micro_batch,
         "resumed_from_step": result.resumed_from,
         "checkpoints_failed": result.checkpoints_failed,

@@ -2,7 +2,8 @@
 
 One item of the Trainer's dataset is a whole optimizer step; the step is cut into micro-batches inside
 `training_step`. That way neither the micro-batch nor running out of memory in the middle of a step
-changes what is trained on: every micro-batch's loss is divided by the weight of the whole step.
+changes what is trained on: every micro-batch's loss is divided by the weight of the whole step. Nor does it matter
+whether examples that begin alike are encoded together (`micro_batches`).
 """
 
 import math
@@ -18,15 +19,11 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
 from components.contracts.errors import InputError
-from components.policy.loss import supervised_cross_entropy
+from components.policy.finite import NonFiniteError
+from components.policy.loss import supervised_cross_entropy, tree_cross_entropy
+from components.policy.tree_attention import prepare_for_trees
 from components.sft.dataset import Example
-from components.sft.schedule import split_micro_batches
-
-Batch = dict[str, Tensor]
-
-
-class NonFiniteError(RuntimeError):
-    """A loss or gradient was NaN or infinite; raised before the optimizer step is taken."""
+from components.sft.micro_batches import Batch, plan_micro_batches
 
 
 class Steps(Dataset[list[Example]]):
@@ -43,27 +40,13 @@ class Steps(Dataset[list[Example]]):
         return [self.examples[number] for number in self.steps[index]]
 
 
-def collate(examples: Sequence[Example]) -> Batch:
-    """Right-padded rows: `input_ids`, `attention_mask` and `weights`, each (len(examples), longest).
-
-    The padding id is 0: padding has neither attention nor weight, so any id gives the same loss.
-    """
-    width = max(len(example.ids) for example in examples)
-    input_ids = torch.zeros(len(examples), width, dtype=torch.long)
-    attention_mask = torch.zeros(len(examples), width, dtype=torch.long)
-    weights = torch.zeros(len(examples), width)
-    for row, example in enumerate(examples):
-        input_ids[row, : len(example.ids)] = torch.frombuffer(example.ids, dtype=torch.int32)
-        attention_mask[row, : len(example.ids)] = 1
-        weights[row, : len(example.ids)] = torch.frombuffer(example.weights, dtype=torch.float32)
-    return {"input_ids": input_ids, "attention_mask": attention_mask, "weights": weights}
-
-
 class PolicyTrainer(Trainer):  # type: ignore[misc]
     """Trains on `Steps` at supervised positions only.
 
     args: gradient accumulation and per-device batch must be 1 (see the module's docstring).
     micro_batch: examples a forward pass at most; halved when memory runs out.
+    share_prefixes: encode what a step's examples have in common once, where that saves time; a forward pass then
+        takes more examples, but no more tokens than `micro_batch` of the longest.
     """
 
     def __init__(
@@ -73,8 +56,11 @@ class PolicyTrainer(Trainer):  # type: ignore[misc]
         steps: Steps,
         *,
         micro_batch: int,
+        share_prefixes: bool = False,
         callbacks: Sequence[TrainerCallback] = (),
     ) -> None:
+        if share_prefixes:
+            prepare_for_trees(model)
         super().__init__(
             model=model,
             args=args,
@@ -84,6 +70,8 @@ class PolicyTrainer(Trainer):  # type: ignore[misc]
         )
         self.remove_callback(PrinterCallback)
         self.micro_batch = micro_batch
+        config: Any = model.config
+        self.hidden_size = config.get_text_config().hidden_size if share_prefixes else None
 
     def training_step(
         self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Tensor | int | None = None
@@ -113,17 +101,20 @@ class PolicyTrainer(Trainer):  # type: ignore[misc]
         return_outputs: bool = False,
         num_items_in_batch: Tensor | float | None = None,
     ) -> Tensor:
-        """Cross-entropy of one micro-batch, summed and divided by `num_items_in_batch`.
+        """Cross-entropy of one micro-batch (linear or shared rows), summed and divided by `num_items_in_batch`.
 
         num_items_in_batch: the weight of the whole optimizer step over all processes; without it, that
             of the micro-batch. Times the number of processes, since they average their gradients.
         """
-        loss: Tensor = supervised_cross_entropy(
-            model, inputs["input_ids"], inputs["attention_mask"], inputs["weights"]
+        weights = inputs["weights"]
+        loss: Tensor = (
+            tree_cross_entropy(model, inputs)
+            if "parents" in inputs
+            else supervised_cross_entropy(model, inputs["input_ids"], inputs["attention_mask"], weights)
         )
         if num_items_in_batch is None:
             return loss
-        share = inputs["weights"][:, 1:].sum() / num_items_in_batch
+        share = weights[:, 1:].sum() / num_items_in_batch
         scaled: Tensor = loss * share * self.accelerator.num_processes
         return scaled
 
@@ -134,16 +125,15 @@ class PolicyTrainer(Trainer):  # type: ignore[misc]
     def _accumulate(self, model: nn.Module, examples: Sequence[Example], total: float) -> Tensor | None:
         """The step's loss, its gradient added to the parameters'; None when memory ran out."""
         step_loss = torch.zeros((), device=self.args.device)
-        groups = split_micro_batches([len(example.ids) for example in examples], self.micro_batch)
+        planned = plan_micro_batches(examples, self.micro_batch, hidden_size=self.hidden_size)
         try:
-            for number, group in enumerate(groups):
-                members = [examples[position] for position in group]
-                batch = self._prepare_inputs(collate(members))
-                last = number == len(groups) - 1
+            for number, micro_batch in enumerate(planned):
+                batch = self._prepare_inputs(micro_batch.collate())
+                last = number == len(planned) - 1
                 with nullcontext() if last else self.accelerator.no_sync(model):
                     with self.compute_loss_context_manager():
                         loss = self.compute_loss(model, batch, num_items_in_batch=total)
-                    self._require_finite("loss", loss.detach(), members)
+                    self._require_finite("loss", loss.detach(), micro_batch.examples)
                     self.accelerator.backward(loss)
                 step_loss += loss.detach()
         except torch.OutOfMemoryError:

@@ -1,8 +1,11 @@
 """From examples and settings to trained weights: the Trainer's arguments, resuming, progress."""
 
+from __future__ import annotations
+
 import importlib.util
 import os
 import tempfile
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,10 +21,11 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from components.contracts.errors import InputError
 from components.contracts.progress import Progress
 from components.contracts.records import Record
-from components.sft.checkpoints import CheckpointCallback, Checkpoints
+from components.policy.checkpoints import CheckpointCallback, Checkpoints
+from components.policy.distributed import is_first_process, process_count
+from components.policy.tree_attention import supports_trees
 from components.sft.dataset import Example
-from components.sft.distributed import is_first_process, process_count
-from components.sft.schedule import plan_steps, shares
+from components.sft.schedule import find_families, plan_steps, shares
 from components.sft.settings import SFTSettings
 from components.sft.trainer import PolicyTrainer, Steps
 
@@ -71,16 +75,27 @@ def train(
             f"sft_settings: batch_size: {settings.batch_size} of {len(examples)} examples can't be shared "
             f"by {processes} processes; expected at least one for each"
         )
+    sharing = settings.share_prefixes and supports_trees(model)
+    families = find_families([prompt_of(example) for example in examples]) if sharing else None
+    siblings = families is not None and len(set(families)) < len(examples)
     steps = plan_steps(
-        len(examples), settings.batch_size, settings.epochs, settings.seed, processes=processes
+        len(examples),
+        settings.batch_size,
+        settings.epochs,
+        settings.seed,
+        processes=processes,
+        families=families,
     )
     keeper = CheckpointCallback(checkpoints) if checkpoints is not None else None
     with work_folder(_device(model)) as work, tempfile.TemporaryDirectory() as own:
         trainer = PolicyTrainer(
             model,
             training_arguments(settings, work, device=_device(model), saves=keeper is not None),
-            Steps(examples, [share for step in steps for share in shares(step, processes)]),
+            Steps(
+                examples, [share for step in steps for share in shares(step, processes, together=siblings)]
+            ),
             micro_batch=settings.micro_batch,
+            share_prefixes=sharing,
             callbacks=[ProgressCallback(), *([keeper] if keeper else [])],
         )
         newest = checkpoints.newest(Path(own)) if checkpoints is not None else None
@@ -98,6 +113,12 @@ def train(
         checkpoints_failed=keeper.failed if keeper else 0,
         resumed_from=resumed_from,
     )
+
+
+def prompt_of(example: Example) -> array[int]:
+    """The ids before the first token that is trained."""
+    trained = (position for position, weight in enumerate(example.weights) if position and weight > 0)
+    return example.ids[: next(trained, len(example.ids))]
 
 
 @contextmanager
@@ -124,6 +145,7 @@ def training_arguments(
         lr_scheduler_type=SCHEDULERS[settings.scheduler],
         warmup_steps=settings.warmup,
         weight_decay=settings.weight_decay,
+        adam_beta2=settings.beta2,
         max_grad_norm=settings.max_grad_norm,
         bf16=settings.method == "full" and settings.dtype == "bfloat16",
         activation_checkpointing=settings.gradient_checkpointing and device.type == "cuda",

@@ -1,23 +1,12 @@
-"""Which weights are trained, and how they are saved."""
+"""Which weights are trained."""
 
-import json
-import shutil
-import tempfile
 from pathlib import Path
-from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
-from transformers import set_seed
 
 from components.contracts.errors import InputError
-from components.policy.load import (
-    ADAPTER_CONFIG,
-    ADAPTER_WEIGHTS,
-    Policy,
-    holds_whole_model,
-    load_policy,
-)
+from components.policy.load import Policy, holds_whole_model, load_policy
+from components.policy.new_adapter import add_new_adapter
 from components.policy.settings import ModelSettings
 from components.sft.settings import SFTSettings
 
@@ -70,39 +59,13 @@ def load_trainable(
     if full:
         policy.model.requires_grad_(True)
     elif initial is None:
-        policy.model = _with_new_adapter(policy.model, settings)
+        policy.model = add_new_adapter(
+            policy.model,
+            rank=settings.lora_rank,
+            alpha=settings.lora_alpha,
+            dropout=settings.lora_dropout,
+            targets=settings.lora_targets,
+            seed=settings.seed,
+            parameter="sft_settings",
+        )
     return policy
-
-
-def _with_new_adapter(model: Any, settings: SFTSettings) -> Any:
-    set_seed(settings.seed)
-    config = LoraConfig(
-        r=settings.lora_rank,
-        lora_alpha=settings.lora_alpha,
-        lora_dropout=settings.lora_dropout,
-        target_modules=list(settings.lora_targets),
-        task_type="CAUSAL_LM",
-    )
-    try:
-        return get_peft_model(model, config)
-    except ValueError as error:
-        raise InputError(f"sft_settings: lora_targets: {str(error).splitlines()[0]}") from error
-
-
-def save_weights(model: Any, tokenizer: Any, folder: Path, base_model: str) -> None:
-    """Write the trained weights as safetensors, with nothing in them that depends on this machine.
-
-    A LoRA adapter is two files; a fully trained model is a whole Hugging Face model folder.
-    """
-    if not isinstance(model, PeftModel):
-        model.save_pretrained(str(folder), safe_serialization=True)
-        tokenizer.save_pretrained(str(folder))
-        return
-    with tempfile.TemporaryDirectory(dir=folder) as temporary:
-        model.save_pretrained(temporary, safe_serialization=True)
-        config = json.loads((Path(temporary) / ADAPTER_CONFIG).read_text())
-        config["base_model_name_or_path"] = base_model
-        config["target_modules"] = sorted(config["target_modules"])  # peft keeps a set
-        (folder / ADAPTER_CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
-        weights = Path(shutil.move(Path(temporary) / ADAPTER_WEIGHTS, folder / ADAPTER_WEIGHTS))
-        weights.chmod(0o644)  # safetensors writes for its own user only

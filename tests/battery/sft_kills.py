@@ -105,7 +105,7 @@ def attempt(case: Case, kill_at: int = 0, counted: Any = None) -> None:
 
 def _watch_saves(kill_at: int, counted: Any) -> None:
     """Count what is changed, on disk or in the store, between a save's begin and its end."""
-    from components.sft.checkpoints import CheckpointCallback
+    from components.policy.checkpoints import CheckpointCallback
     from components.sft.trainer import PolicyTrainer
 
     seen, saving = 0, False

@@ -1,37 +1,56 @@
-"""The loss at supervised positions against full logits, as transformers computes its own loss.
+"""Supervised fine-tuning: shared prefixes against separate rows, and supervised positions against full logits.
 
     python -m tests.benchmarks.sft
 
-Forward and backward of a LoRA step (q, v) on a random Llama with SmolLM2's body and vocabulary: 4 rows of 512
-tokens, a quarter of them supervised, fp32. Each measurement is a process of its own, so that its peak memory is
-its own; arms alternate, medians, CPU time of one thread. The last line is JSON; exit code 1 when the losses
-differ by more than 1e-5.
+Forward and backward of a LoRA step (q, v) on a random Llama with SmolLM2's body and vocabulary, fp32.
+
+- `shared` and `linear`: 8 continuations of 48 tokens, all supervised, of one prompt of 400; as the stage plans
+  its micro-batches with and without sharing. `ratio` = linear seconds / shared seconds.
+- `supervised` and `full_logits`: 4 rows of 512 tokens, a quarter of them supervised; our loss against
+  transformers' own. `supervised_ratio` = full_logits seconds / supervised seconds.
+- `trl`: TRL's SFTTrainer as shipped (its defaults, gradient checkpointing among them) on the 8 rows of `linear`,
+  its optimizer included, in an environment of its own that is built at first use (`peers`); null, with the
+  reason, where it can't be. TRL on a CPU makes logits at every position: never quote its figure without the others.
+
+Each measurement is a process of its own, so that its peak memory is its own; arms alternate, medians, CPU time of
+one thread. TRL, many times slower, is measured once, one step after one to warm up. The last line is JSON; exit code 1 when losses or gradients of the same rows differ by more than 1e-5
+(gradients relative to the largest of their tensor).
 """
 
 import json
+import os
 import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+from array import array
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 ROUNDS = 3
 STEPS = 2  # timed, after one to warm up
+VOCABULARY, HIDDEN = 49_152, 576
+PROMPT, CONTINUATIONS, NEW, MICRO_BATCH = 400, 8, 48, 4
 ROWS, TOKENS, SUPERVISED = 4, 512, 0.25
-ARMS = ("full_logits", "ours")
+OURS = ("shared", "linear", "supervised", "full_logits")
+TRL = ("trl==1.16.0", "torch==2.13.0", "transformers==5.23.0", "peft==0.21.2", "accelerate==1.15.0")
+TOLERANCE = 1e-5
+Step = Callable[[Any], float]  # adds the gradient to the model's parameters, returns the loss
 
 
 def make_model() -> Any:
-    """SmolLM2-135M's shape, random weights, LoRA on q and v as in the paper."""
+    """SmolLM2-135M's shape, random weights, LoRA on q and v as in the paper; its B is not 0, so A has gradient."""
     import torch
     from peft import LoraConfig, get_peft_model
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(0)
     config = LlamaConfig(
-        vocab_size=49_152,
-        hidden_size=576,
+        vocab_size=VOCABULARY,
+        hidden_size=HIDDEN,
         intermediate_size=1536,
         num_hidden_layers=30,
         num_attention_heads=9,
@@ -39,74 +58,251 @@ def make_model() -> Any:
         tie_word_embeddings=True,
     )
     model: Any = LlamaForCausalLM(config)
-    return get_peft_model(model, LoraConfig(r=16, lora_alpha=8, target_modules=["q_proj", "v_proj"])).train()
+    model = get_peft_model(model, LoraConfig(r=16, lora_alpha=8, target_modules=["q_proj", "v_proj"]))
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.02)
+    return model.train()
 
 
-def measure(arm: str) -> dict[str, float]:
-    """One process's measurement: CPU seconds a step, peak resident MiB, loss."""
+def continuations() -> list[list[int]]:
+    """Rows of one prompt, each with its own supervised end."""
+    import torch
+
+    generator = torch.Generator().manual_seed(1)
+    prompt = torch.randint(VOCABULARY, (PROMPT,), generator=generator).tolist()
+    ends = torch.randint(VOCABULARY, (CONTINUATIONS, NEW), generator=generator).tolist()
+    return [prompt + end for end in ends]
+
+
+def shared_step(*, share: bool) -> Step:
+    """One optimizer step's gradient of `continuations`, as the stage computes it."""
+    from components.policy.loss import supervised_cross_entropy, tree_cross_entropy
+    from components.sft.dataset import Example
+    from components.sft.micro_batches import plan_micro_batches
+
+    weights = array("f", [0.0] * PROMPT + [1.0] * NEW)
+    examples = [Example(str(n), array("i", row), weights) for n, row in enumerate(continuations())]
+
+    def step(model: Any) -> float:
+        total = 0.0
+        for micro_batch in plan_micro_batches(examples, MICRO_BATCH, hidden_size=HIDDEN if share else None):
+            batch = micro_batch.collate()
+            loss = (
+                tree_cross_entropy(model, batch)
+                if "parents" in batch
+                else supervised_cross_entropy(
+                    model, batch["input_ids"], batch["attention_mask"], batch["weights"]
+                )
+            )
+            part = loss * (batch["weights"].sum() / (CONTINUATIONS * NEW))
+            part.backward()  # type: ignore[no-untyped-call]
+            total += float(part.detach())
+        return total
+
+    return step
+
+
+def supervised_step(*, full_logits: bool) -> Step:
+    """The gradient of rows with turns of 32 supervised tokens, as a conversation has them."""
     import torch
 
     from components.policy.loss import supervised_cross_entropy
 
-    torch.set_num_threads(1)
-    model = make_model()
-    generator = torch.Generator().manual_seed(1)
-    ids = torch.randint(49_152, (ROWS, TOKENS), generator=generator)
+    ids = torch.randint(VOCABULARY, (ROWS, TOKENS), generator=torch.Generator().manual_seed(1))
     mask = torch.ones_like(ids)
     weights = torch.zeros(ROWS, TOKENS)
-    for row in range(ROWS):  # turns of 32 tokens, as a conversation has them
+    for row in range(ROWS):
         for turn in range(int(SUPERVISED * TOKENS / 32)):
             first = 96 + turn * 96 + 4 * row
             weights[row, first : first + 32] = 1.0
     labels = torch.where(weights > 0, ids, -100)
 
-    def step() -> float:
-        model.zero_grad()
-        if arm == "ours":
-            loss = supervised_cross_entropy(model, ids, mask, weights)
-        else:
+    def step(model: Any) -> float:
+        if full_logits:
             loss = model(input_ids=ids, attention_mask=mask, labels=labels, use_cache=False).loss
+        else:
+            loss = supervised_cross_entropy(model, ids, mask, weights)
         loss.backward()  # type: ignore[no-untyped-call]
         return float(loss.detach())
 
-    value = step()
+    return step
+
+
+def measure(arm: str, gradients: Path) -> dict[str, float | str]:
+    """One process's measurement: CPU seconds a step, peak resident MiB, loss; the gradient goes to a file."""
+    import torch
+    from safetensors.torch import save_file
+
+    torch.set_num_threads(1)
+    model = make_model()
+    step = {
+        "shared": lambda: shared_step(share=True),
+        "linear": lambda: shared_step(share=False),
+        "supervised": lambda: supervised_step(full_logits=False),
+        "full_logits": lambda: supervised_step(full_logits=True),
+    }[arm]()
+    loss = step(model)
+    save_file({n: p.grad for n, p in model.named_parameters() if p.grad is not None}, gradients)
     start = time.process_time()
     for _ in range(STEPS):
-        step()
-    seconds = (time.process_time() - start) / STEPS
-    return {
-        "seconds": seconds,
-        "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "loss": value,
-    }
+        model.zero_grad()
+        step(model)
+    return {"seconds": (time.process_time() - start) / STEPS, "mib": peak_mib(), "loss": loss}
+
+
+def measure_trl() -> dict[str, float | str]:
+    """TRL's trainer on `continuations`, one optimizer step of `CONTINUATIONS` examples at a time."""
+    import torch
+    from datasets import Dataset
+    from transformers import TrainerCallback
+    from trl import SFTConfig, SFTTrainer
+
+    torch.set_num_threads(1)
+    rows = continuations()
+    labels = [[-100] * PROMPT + row[PROMPT:] for row in rows]
+    clocks: list[float] = []
+
+    class Clock(TrainerCallback):  # type: ignore[misc]
+        def on_step_end(self, *_: Any, **__: Any) -> None:
+            clocks.append(time.process_time())
+
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = SFTConfig(
+            output_dir=folder,
+            per_device_train_batch_size=MICRO_BATCH,
+            gradient_accumulation_steps=CONTINUATIONS // MICRO_BATCH,
+            max_steps=2,
+            max_length=None,
+            learning_rate=0.0,
+            bf16=False,
+            use_cpu=True,
+            report_to=[],
+            logging_steps=1,
+            save_strategy="no",
+            disable_tqdm=True,
+        )
+        trainer = SFTTrainer(
+            make_model(),
+            args=arguments,
+            train_dataset=Dataset.from_dict({"input_ids": rows, "labels": labels}),
+            processing_class=stand_in_tokenizer(),
+            callbacks=[Clock()],
+        )
+        trainer.train()
+    loss = next(row["loss"] for row in trainer.state.log_history if "loss" in row)
+    return {"seconds": clocks[1] - clocks[0], "mib": peak_mib(), "loss": loss, "torch": torch.__version__}
+
+
+def stand_in_tokenizer() -> Any:
+    """TRL asks for a tokenizer; the rows are token ids already."""
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+
+    make: Any = PreTrainedTokenizerFast
+    return make(
+        tokenizer_object=Tokenizer(models.WordLevel({"<pad>": 0, "<eos>": 1})),
+        pad_token="<pad>",
+        eos_token="<eos>",
+    )
+
+
+def peak_mib() -> float:
+    """This process's, resident."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def run_arm(python: str, arm: str, gradients: Path) -> dict[str, Any]:
+    """One measurement in a process of its own; RuntimeError with its last line when it fails."""
+    done = subprocess.run(
+        [python, "-m", "tests.benchmarks.sft", arm, str(gradients)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+    )
+    if done.returncode:
+        raise RuntimeError(f"{arm}: {(done.stderr.strip().splitlines() or ['no output'])[-1]}")
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def gradient_difference(folder: Path, first: str, second: str) -> float:
+    """The largest difference of two arms' gradients, relative to the largest entry of its tensor."""
+    from safetensors.torch import load_file
+
+    one, other = (load_file(folder / f"{arm}.safetensors") for arm in (first, second))
+    if one.keys() != other.keys():
+        return float("inf")
+    return max(float((one[name] - other[name]).abs().max() / other[name].abs().max()) for name in one)
 
 
 def main() -> int:
     """Measure the arms in turn and print the result."""
-    found: dict[str, list[dict[str, float]]] = {arm: [] for arm in ARMS}
-    for number in range(ROUNDS):
-        for arm in ARMS:
-            command = [sys.executable, "-m", "tests.benchmarks.sft", arm]
-            done = subprocess.run(command, capture_output=True, text=True, check=True)
-            found[arm].append(json.loads(done.stdout.splitlines()[-1]))
-            print(f"[sft] round {number + 1}/{ROUNDS} {arm}: {found[arm][-1]}", flush=True)
-    seconds = {arm: statistics.median(one["seconds"] for one in ones) for arm, ones in found.items()}
-    memory = {arm: statistics.median(one["mib"] for one in ones) for arm, ones in found.items()}
-    difference = max(abs(a["loss"] - b["loss"]) for a, b in zip(*found.values(), strict=True))
-    result = {
-        "name": "sft",
-        "ratio": round(seconds["full_logits"] / seconds["ours"], 3),
-        "memory_ratio": round(memory["ours"] / memory["full_logits"], 3),
-        "time_ratio": round(seconds["ours"] / seconds["full_logits"], 3),
-        "arms": {arm: {"seconds": round(seconds[arm], 3), "mib": round(memory[arm])} for arm in ARMS},
-        "loss_difference": difference,
-    }
+    from tests.benchmarks.peers import PeerUnavailableError, peer_python
+
+    pythons, trl_why = dict.fromkeys(OURS, sys.executable), ""
+    try:
+        pythons["trl"] = str(peer_python("-".join(TRL[:2]).replace("==", "-"), TRL))
+    except PeerUnavailableError as error:
+        trl_why = str(error)
+    found: dict[str, list[dict[str, Any]]] = {arm: [] for arm in pythons}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for number in range(ROUNDS):
+            for arm in [arm for arm in found if number == 0 or arm != "trl"]:
+                try:
+                    found[arm].append(run_arm(pythons[arm], arm, folder / f"{arm}.safetensors"))
+                except RuntimeError as error:
+                    if arm != "trl":
+                        raise
+                    del found[arm]
+                    trl_why = str(error)
+                    continue
+                print(f"[sft] round {number + 1}/{ROUNDS} {arm}: {found[arm][-1]}", flush=True)
+        gradients = {
+            "shared": gradient_difference(folder, "shared", "linear"),
+            "supervised": gradient_difference(folder, "supervised", "full_logits"),
+        }
+    result = summarize(found, gradients, trl_why)
     print(json.dumps(result))
-    return 0 if difference <= 1e-5 else 1
+    worst = max(result["loss_difference"], result["gradient_difference"])
+    return 0 if worst <= TOLERANCE else 1
+
+
+def summarize(
+    found: dict[str, list[dict[str, Any]]], gradients: dict[str, float], trl_why: str
+) -> dict[str, Any]:
+    """What the last line says."""
+    seconds = {arm: statistics.median(one["seconds"] for one in ones) for arm, ones in found.items()}
+    memory = {arm: round(statistics.median(one["mib"] for one in ones)) for arm, ones in found.items()}
+    losses = {arm: ones[0]["loss"] for arm, ones in found.items()}
+    trl: dict[str, Any] = {"trl": None, "trl_why": trl_why}
+    if "trl" in found:
+        trl = {
+            "trl": {
+                "seconds_of_shared": round(seconds["trl"] / seconds["shared"], 3),
+                "seconds_of_linear": round(seconds["trl"] / seconds["linear"], 3),
+                "loss": losses["trl"],
+                "torch": found["trl"][0]["torch"],
+            }
+        }
+    return {
+        "name": "sft",
+        "ratio": round(seconds["linear"] / seconds["shared"], 3),
+        "supervised_ratio": round(seconds["full_logits"] / seconds["supervised"], 3),
+        "memory": memory,
+        "seconds": {arm: round(value, 3) for arm, value in seconds.items()},
+        "gradient_difference": max(gradients.values()),
+        "loss_difference": max(
+            abs(losses["shared"] - losses["linear"]), abs(losses["supervised"] - losses["full_logits"])
+        ),
+        **trl,
+    }
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        print(json.dumps(measure(sys.argv[1])))
+        print(json.dumps(measure_trl() if sys.argv[1] == "trl" else measure(sys.argv[1], Path(sys.argv[2]))))
         sys.exit(0)
     sys.exit(main())

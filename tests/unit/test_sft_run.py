@@ -16,8 +16,8 @@ from components.policy.engine import Conversation, Sampling, open_engine
 from components.policy.load import load_policy, open_chat
 from components.policy.settings import EngineSettings, ModelSettings
 from components.sft.dataset import encode_trace
+from components.sft.micro_batches import collate
 from components.sft.run import run
-from components.sft.trainer import collate
 from tests.tiny_model import build_tiny_model, make_trace, write_labeled
 
 SETTINGS = {"dtype": "float32", "learning_rate": 0.02, "batch_size": 4, "epochs": 2, "lora_rank": 4}

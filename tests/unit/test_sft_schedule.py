@@ -1,11 +1,19 @@
 """Which examples go into which step and micro-batch."""
 
 from collections import Counter
+from itertools import groupby
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.sft.schedule import plan_steps, shares, split_micro_batches
+from components.policy.shared_rows import MIN_SHARED
+from components.sft.schedule import (
+    find_families,
+    plan_steps,
+    shares,
+    split_by_tokens,
+    split_micro_batches,
+)
 
 
 @given(
@@ -45,3 +53,69 @@ def test_shares_deal_out_everything(step: list[int], processes: int) -> None:
     dealt = shares(step, processes)
     assert len(dealt) == processes
     assert Counter(number for share in dealt for number in share) == Counter(step)
+
+
+@given(st.lists(st.integers(0, 7), min_size=1, max_size=60), st.integers(1, 20), st.integers(0, 2**32 - 1))
+def test_families_keep_the_size_of_batches_and_are_together(
+    families: list[int], batch_size: int, seed: int
+) -> None:
+    steps = plan_steps(len(families), batch_size, 2, seed, families=families)
+    assert Counter(number for step in steps for number in step) == Counter(
+        dict.fromkeys(range(len(families)), 2)
+    )
+    assert list(map(len, steps)) == list(map(len, plan_steps(len(families), batch_size, 2, seed)))
+    assert steps == plan_steps(len(families), batch_size, 2, seed, families=families)
+    for step in steps:
+        runs = [family for family, _ in groupby(families[number] for number in step)]
+        # A family larger than the batch is cut; its last part can be beside the first of the next.
+        if max(Counter(families).values()) <= batch_size:
+            assert len(runs) == len(set(runs))
+
+
+def test_siblings_meet_in_one_step_where_they_fit() -> None:
+    families = [number // 4 for number in range(64)]
+    for step in plan_steps(64, 8, 3, seed=1, families=families):
+        assert sorted(Counter(families[number] for number in step).values()) == [4, 4]
+
+
+@given(st.integers(1, 60), st.integers(1, 20), st.integers(1, 4), st.integers(0, 2**32 - 1))
+def test_without_siblings_the_plan_is_as_if_nobody_looked_for_them(
+    count: int, batch_size: int, processes: int, seed: int
+) -> None:
+    alone = plan_steps(count, batch_size, 2, seed, processes=processes, families=list(range(count)))
+    assert alone == plan_steps(count, batch_size, 2, seed, processes=processes)
+
+
+def test_families_are_continuations_of_one_prompt() -> None:
+    system = [1] * MIN_SHARED
+    prompts = [
+        [*system, 2],
+        [*system, 3],
+        [*system, 2],
+        [*system, 2, 9, 9],  # its first turn is masked
+        [*system, 3, 4],
+        [7, 7],
+        [7, 7],  # too short to be worth it
+    ]
+    families = find_families(prompts)
+    assert families[0] == families[2] == families[3]
+    assert families[1] == families[4] != families[0]
+    assert len(set(families)) == 4
+    shuffled = find_families(prompts[::-1])[::-1]
+    assert [families.index(one) for one in families] == [shuffled.index(one) for one in shuffled]
+
+
+@given(st.lists(st.integers(1, 100), min_size=1, max_size=30), st.integers(1, 300))
+def test_rows_are_grouped_within_their_tokens(lengths: list[int], tokens: int) -> None:
+    groups = split_by_tokens(lengths, tokens)
+    assert sorted(position for group in groups for position in group) == list(range(len(lengths)))
+    for group in groups:
+        assert len(group) == 1 or len(group) * max(lengths[position] for position in group) <= tokens
+
+
+@given(st.lists(st.integers(), min_size=1, max_size=30), st.integers(1, 8))
+def test_shares_of_neighbours_deal_out_everything(step: list[int], processes: int) -> None:
+    dealt = shares(step, processes, together=True)
+    assert len(dealt) == processes
+    assert [number for share in dealt for number in share] == step
+    assert max(map(len, dealt)) - min(map(len, dealt)) <= 1

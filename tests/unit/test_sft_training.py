@@ -11,10 +11,12 @@ from torch import Tensor
 
 from components.contracts.errors import InputError
 from components.policy.chat import Chat
+from components.policy.finite import NonFiniteError
 from components.policy.load import open_chat
 from components.sft.dataset import Example, encode_trace
+from components.sft.micro_batches import collate
 from components.sft.settings import SFTSettings
-from components.sft.trainer import NonFiniteError, PolicyTrainer, Steps, collate
+from components.sft.trainer import PolicyTrainer, Steps
 from components.sft.training import train, training_arguments
 from components.sft.weights import load_trainable
 from tests.tiny_model import build_tiny_model, make_trace

@@ -36,14 +36,15 @@ def checkpoint_key(inputs: Mapping[str, str]) -> str:
 class Checkpoints:
     """The checkpoints of one training run, newest found by number.
 
-    storage: of the run's own prefix, `<checkpoint_root>/<key>`.
+    storage: of the run's own prefix, `<checkpoint_root>/<key>`. stage: what log lines begin with.
     """
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, stage: str = "sft") -> None:
         self._storage = storage
+        self.stage = stage
 
     def commit(self, folder: Path, step: int) -> None:
-        """Store a folder that the Trainer wrote as the checkpoint after `step`, and drop old ones.
+        """Store what lies in a folder as the checkpoint after `step`, and drop old ones.
 
         `folder` is moved into the artifact.
 
@@ -74,7 +75,7 @@ class Checkpoints:
                 self._storage.download_folder(_name(step), target)
                 return open_artifact(target, SCHEMA).folder
             except InputError as error:
-                print(f"[sft] checkpoint of step {step} is passed over: {error}", flush=True)
+                print(f"[{self.stage}] checkpoint of step {step} is passed over: {error}", flush=True)
                 shutil.rmtree(target, ignore_errors=True)
         return None
 
@@ -111,5 +112,7 @@ class CheckpointCallback(TrainerCallback):  # type: ignore[misc]
             self.checkpoints.commit(folder, state.global_step)
         except (InputError, OSError) as error:
             self.failed += 1
-            print(f"[sft] step {state.global_step} has no checkpoint: {error}", flush=True)
+            print(
+                f"[{self.checkpoints.stage}] step {state.global_step} has no checkpoint: {error}", flush=True
+            )
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""One process an accelerator: the stage starts itself again under torchrun when it sees several.
+"""One process an accelerator: a stage that trains starts itself again under torchrun when it sees several.
 
 Each process takes its share of every step's examples; gradients are averaged (DDP). An outer launcher
 (`accelerate launch`, torchrun) is recognised by its WORLD_SIZE and left in charge.
@@ -40,9 +40,9 @@ def take_own_device() -> None:
 
 
 def run_in_processes(
-    count: int, options: Mapping[str, str], environment: Mapping[str, str] | None = None
+    module: str, count: int, options: Mapping[str, str], environment: Mapping[str, str] | None = None
 ) -> dict[str, float]:
-    """Run `python -m components.sft` with `options` in `count` processes; returns the stage's metrics.
+    """Run `python -m <module>` with `options` in `count` processes; returns the stage's metrics.
 
     Raises:
         InputError: as the stage itself would have.
@@ -51,7 +51,7 @@ def run_in_processes(
     with tempfile.TemporaryDirectory() as folder:
         outcome = Path(folder) / "metrics.json"
         finished = subprocess.run(
-            [*_torchrun(count), "-m", "components.sft", *_command_line(options), "--metrics", str(outcome)],
+            [*_torchrun(count), "-m", module, *_command_line(options), "--metrics", str(outcome)],
             env={**os.environ, **(environment or {})},
             check=False,
         )

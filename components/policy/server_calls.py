@@ -1,0 +1,109 @@
+"""Between a server's structured `tool_calls` and turns of text in our call format.
+
+A server that is told of tools answers with calls beside the text. They are written into the turn as the
+call format writes them, so that a trace looks the same whoever sampled it; on the way back, earlier turns
+are read by the same format and sent as calls, each with the replies it got.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from components.contracts.errors import InputError
+from components.contracts.records import Message, ToolCall
+from components.contracts.tool_calls import CallFormat
+from components.contracts.tool_schemas import ToolSchema
+
+
+def turn_text(message: Mapping[str, Any], call_format: CallFormat, tools: Sequence[ToolSchema]) -> str:
+    """The assistant's message as one text. Arguments that are no JSON object stay as they are: unreadable.
+
+    Raises:
+        InputError: the server's calls have no names.
+    """
+    said = str(message.get("content") or "")
+    made = message.get("tool_calls")
+    if not made:
+        return said
+    if not isinstance(made, list):
+        raise InputError("engine: the reply's tool_calls are no list; expected OpenAI's chat completions")
+    calls: list[ToolCall] = []
+    broken = ""
+    for one in made:
+        name, arguments = _function(one)
+        call = _call(name, arguments)
+        if call is None:
+            broken = broken or call_format.prefill(_named(name)) + str(arguments)
+        else:
+            calls.append(call)
+    if broken:
+        return f"{said}\n{broken}" if said else broken
+    for thought in dict.fromkeys((said.strip(), "")):
+        text = call_format.render(calls, thought=thought, tools=tools)
+        parsed = call_format.parse(text, tools)
+        if not parsed.failures and [one.call.name for one in parsed.calls] == [one.name for one in calls]:
+            return text
+    return text
+
+
+def server_messages(
+    messages: Sequence[Message], call_format: CallFormat, tools: Sequence[ToolSchema]
+) -> list[dict[str, Any]]:
+    """The conversation in OpenAI's form: calls as `tool_calls`, replies as messages of role tool.
+
+    A reply to something that could not be read as a call goes out as the user's.
+    """
+    found: list[dict[str, Any]] = []
+    waiting: list[str] = []
+    for index, message in enumerate(messages):
+        if message.role == "tool" and waiting:
+            found.append({"role": "tool", "tool_call_id": waiting.pop(0), "content": message.content})
+            continue
+        waiting = []
+        if message.role != "assistant":
+            role = "user" if message.role == "tool" else message.role
+            found.append({"role": role, "content": message.content})
+            continue
+        parsed = call_format.parse(message.content, tools)
+        if not parsed.calls or parsed.failures:
+            found.append({"role": "assistant", "content": message.content})
+            continue
+        waiting = [f"call_{index}_{number}" for number in range(len(parsed.calls))]
+        calls = [
+            {
+                "id": call_id,
+                "type": "function",
+                "function": {
+                    "name": one.call.name,
+                    "arguments": json.dumps(one.call.arguments, ensure_ascii=False),
+                },
+            }
+            for call_id, one in zip(waiting, parsed.calls, strict=True)
+        ]
+        found.append({"role": "assistant", "content": parsed.thought or None, "tool_calls": calls})
+    return found
+
+
+def _function(made: object) -> tuple[str, object]:
+    function = made.get("function") if isinstance(made, Mapping) else None
+    name = function.get("name") if isinstance(function, Mapping) else None
+    if not isinstance(function, Mapping) or not isinstance(name, str) or not name:
+        raise InputError("engine: a tool call of the reply has no name; expected OpenAI's chat completions")
+    return name, function.get("arguments")
+
+
+def _call(name: str, arguments: object) -> ToolCall | None:
+    """The call, or None when its arguments are no JSON object."""
+    try:
+        value = json.loads(arguments or "{}") if isinstance(arguments, str) else arguments
+        call = ToolCall(name=name, arguments={} if value is None else value)  # type: ignore[arg-type]
+        json.dumps(call.arguments, allow_nan=False)
+        return call
+    except (ValueError, ValidationError, RecursionError):
+        return None
+
+
+def _named(name: str) -> ToolSchema:
+    return {"type": "function", "function": {"name": name, "parameters": {}}}
