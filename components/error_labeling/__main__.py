@@ -17,7 +17,11 @@ def main(arguments: list[str] | None = None) -> int:
         description=run.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("traces", nargs="+", help="folders of artifacts traces/1, one a shard")
+    parser.add_argument("traces", nargs="*", help="folders of artifacts traces/1, one a shard")
+    parser.add_argument(
+        "--trajectories", default="", help="folder of an artifact traces/1 that a user brought"
+    )
+    parser.add_argument("--overrides", default="{}", help="JSON object merged over the settings")
     parser.add_argument("--settings", default="", help='JSON object, such as \'{"preset": "demo"}\'')
     parser.add_argument(
         "--artifact-store", default="", help="s3:// prefix or folder; empty keeps payloads here"
@@ -32,7 +36,10 @@ def main(arguments: list[str] | None = None) -> int:
             given.artifact_store,
             dsl.Dataset(uri=str(given.output / "labeled")),
             metrics,
+            dsl.ClassificationMetrics(uri="classification"),
             dsl.HTML(uri=str(given.output / "report.html")),
+            dsl.Dataset(uri=given.trajectories) if given.trajectories else None,
+            given.overrides,
         )
     except InputError as error:
         print(error, file=sys.stderr)

@@ -1,7 +1,7 @@
 """The KFP face of error labeling."""
 
 from kfp import dsl
-from kfp.dsl import HTML, Dataset, Input, Metrics, Output
+from kfp.dsl import HTML, ClassificationMetrics, Dataset, Input, Metrics, Output
 
 from components.contracts.images import image
 
@@ -13,7 +13,10 @@ def error_labeling(
     artifact_store: str,
     labeled: Output[Dataset],
     metrics: Output[Metrics],
+    classification: Output[ClassificationMetrics],
     report: Output[HTML],
+    trajectories: Input[Dataset] = None,
+    overrides: str = "{}",
 ) -> None:
     """Label each assistant turn with its error category and choose the turns to train on.
 
@@ -23,8 +26,21 @@ def error_labeling(
         artifact_store: s3:// prefix or folder for artifacts' payloads; empty leaves them to KFP.
         labeled: Artifact labeled_traces/1.
         metrics: Counts of traces kept and of errors by category.
-        report: The error mix, with examples.
+        classification: The classifier of feedback, from the text alone, against the services' codes.
+        report: The error mix over calls and traces, and what became of every trace and turn.
+        trajectories: Artifact traces/1 of dialogues that the user brought; absent, there are none.
+        overrides: JSON object merged over the settings: what one arm of an ablation does otherwise.
     """
     from components.error_labeling.run import run
 
-    run(traces, settings, artifact_store, labeled, metrics, report)
+    run(
+        traces,
+        settings,
+        artifact_store,
+        labeled,
+        metrics,
+        classification,
+        report,
+        trajectories,
+        overrides,
+    )

@@ -11,6 +11,8 @@ from components.contracts.jsonl import read_records, write_records
 from components.contracts.pages import write_page
 from components.contracts.progress import Progress
 from components.contracts.records import LabeledTrace, Trace
+from components.error_labeling.agreement import CATEGORIES
+from components.error_labeling.exports import EXPORT_FILES, export_rows
 from components.error_labeling.labels import label_turns
 from components.error_labeling.report import render_report
 from components.error_labeling.selection import Candidate, candidate, select
@@ -18,31 +20,53 @@ from components.error_labeling.settings import ErrorLabelingSettings, Feedback
 from components.error_labeling.summary import Summary
 from components.storage import open_input, write_output
 
+TRAJECTORIES = "trajectories"
+
 
 def run(
-    traces: Sequence[Any], settings: str, artifact_store: str, labeled: Any, metrics: Any, report: Any
+    traces: Sequence[Any],
+    settings: str,
+    artifact_store: str,
+    labeled: Any,
+    metrics: Any,
+    classification: Any,
+    report: Any,
+    trajectories: Any = None,
+    overrides: str = "{}",
 ) -> None:
-    """Label the traces of all shards and write `labeled_traces/1`.
+    """Label the traces of all shards, and the trajectories, in one pass and write `labeled_traces/1`.
 
-    traces: artifacts traces/1. labeled, metrics, report: KFP artifacts.
+    traces, trajectories: artifacts traces/1. labeled, metrics, classification, report: KFP artifacts.
+    overrides: a JSON object merged over the settings.
 
     Raises:
         InputError: settings or artifacts can't be used, or two shards hold the same trace.
     """
-    parsed = ErrorLabelingSettings.parse(settings)
-    shards = [open_input(one.path, "traces/1", artifact_store) for one in traces]
-    reasons = select(read_candidates(shards, parsed.feedback), parsed)
+    parsed = ErrorLabelingSettings.parse(settings, overrides)
+    named = {f"traces_{index}": one for index, one in enumerate(traces)}
+    if trajectories is not None:
+        named[TRAJECTORIES] = trajectories
+    shards = {name: open_input(one.path, "traces/1", artifact_store) for name, one in named.items()}
+    reasons = select(read_candidates(list(shards.values()), parsed.feedback), parsed)
     with write_output(labeled.path, "labeled_traces/1", artifact_store) as writer:
-        for index, shard in enumerate(shards):
-            writer.lineage[f"traces_{index}"] = shard.digest
+        for name, shard in shards.items():
+            writer.lineage[name] = shard.digest
+        writer.details["settings"] = parsed.model_dump(mode="json")
         summary = write_labeled(writer.folder / "traces.jsonl", shards, reasons, parsed)
         text = json.dumps(summary.report(), indent=2, ensure_ascii=False)
         (writer.folder / "report.json").write_text(text + "\n", encoding="utf-8")
+        for name in parsed.exports:
+            rows = export_rows(name, read_records(writer.folder / "traces.jsonl", LabeledTrace))
+            writer.counts[f"export_{name}"] = write_records(writer.folder / EXPORT_FILES[name], rows)
         writer.counts.update(_counts(summary))
     for name, value in _counts(summary).items():
         metrics.log_metric(name, float(value))
     for error, count in summary.errors.items():
         metrics.log_metric(f"error_{error.value}", float(count))
+    for name, share in summary.agreement.shares().items():
+        metrics.log_metric(f"classifier_{name}", share)
+    if summary.agreement.calls:
+        classification.log_confusion_matrix(CATEGORIES, summary.agreement.rows())
     write_page(report.path, render_report(summary))
 
 
@@ -65,18 +89,21 @@ def read_candidates(shards: Sequence[Artifact], feedback: Feedback = "typed") ->
 
 
 def write_labeled(
-    path: Path, shards: Sequence[Artifact], reasons: Mapping[str, str], settings: ErrorLabelingSettings
+    path: Path, shards: Mapping[str, Artifact], reasons: Mapping[str, str], settings: ErrorLabelingSettings
 ) -> Summary:
-    """Second pass: write each trace with its labels, in the order of the shards."""
+    """Second pass: write each trace with its labels, in the order of the shards.
+
+    shards: by name; whoever ran the calls of `trajectories` may give no codes, our tools service does.
+    """
     summary = Summary(feedback=settings.feedback)
     progress = Progress("error_labeling", len(reasons))
 
     def labeled() -> Iterator[LabeledTrace]:
-        for shard in shards:
+        for name, shard in shards.items():
             for trace in read_records(shard.path("traces.jsonl"), Trace):
                 labels = label_turns(trace, reasons[trace.id], settings)
                 one = LabeledTrace(**dict(trace), labels=labels)
-                summary.add(one, reasons[trace.id])
+                summary.add(one, reasons[trace.id], codes=name != TRAJECTORIES)
                 yield one
                 progress.advance(trained=summary.trained_traces)
 

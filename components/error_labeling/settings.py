@@ -8,6 +8,10 @@ from pydantic import Field, JsonValue
 from components.contracts.settings import StageSettings
 
 Feedback = Literal["typed", "classified", "legacy"]
+Export = Literal["openai", "ms_swift", "axolotl"]
+
+# Trajectories of others: their failures have words only, and nobody judged how they end.
+_FOREIGN: dict[str, JsonValue] = {"feedback": "classified", "recipe": "mixture", "only_correct": False}
 
 
 class ErrorLabelingSettings(StageSettings):
@@ -22,6 +26,8 @@ class ErrorLabelingSettings(StageSettings):
             "min_direct_share": 0.5,
             "max_traces_per_question": 1,
         },
+        "tl-training": _FOREIGN,
+        "demo_calls": _FOREIGN,
     }
 
     recipe: Literal["tools", "mixture", "no_tool"] = Field(
@@ -60,6 +66,13 @@ class ErrorLabelingSettings(StageSettings):
         description=(
             "an answer without a call is trained only if at least this share of the question's answers "
             "without a call are right: a lucky guess is not knowledge"
+        ),
+    )
+    exports: tuple[Export, ...] = Field(
+        default=(),
+        description=(
+            "also write the trained traces for other trainers, the labels as they read them: openai: "
+            "fine-tuning rows with weight; ms_swift: messages with loss; axolotl: chat_template with train"
         ),
     )
     max_traces_per_question: int | None = Field(default=None, ge=1, description="the first so many samples")

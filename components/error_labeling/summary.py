@@ -7,9 +7,12 @@ from pydantic import JsonValue
 
 from components.contracts.records import LabeledTrace
 from components.contracts.tool_errors import ToolError
+from components.error_labeling.agreement import CATEGORIES, Agreement
 from components.error_labeling.labels import call_error, offered_tools
 from components.error_labeling.selection import DUPLICATE
 from components.error_labeling.settings import Feedback
+
+ALL_RIGHT = "all right"
 
 
 @dataclass
@@ -26,7 +29,11 @@ class KindCounts:
 class Summary:
     """Filled trace by trace; `report()` is what `report.json` holds.
 
-    feedback: what tells that a call failed. trace_reasons: why whole traces are not trained. turn_reasons: the same a turn, masks included.
+    feedback: what tells that a call failed. traces_by_error: of the traces with a call, how many have one
+    that
+    failed so; `ALL_RIGHT` those without any. trace_reasons: why whole traces are not trained. turn_reasons:
+    the
+    same a turn, masks included. agreement: the classifier of feedback against the codes.
     """
 
     feedback: Feedback = "typed"
@@ -37,12 +44,18 @@ class Summary:
     calls: int = 0
     errors: Counter[ToolError] = field(default_factory=Counter)
     errors_by_tool: dict[str, Counter[str]] = field(default_factory=dict)
+    traces_with_calls: int = 0
+    traces_by_error: Counter[str] = field(default_factory=Counter)
+    agreement: Agreement = field(default_factory=Agreement)
     trace_reasons: Counter[str] = field(default_factory=Counter)
     turn_reasons: Counter[str] = field(default_factory=Counter)
     kinds: dict[str, KindCounts] = field(default_factory=dict)
 
-    def add(self, trace: LabeledTrace, reason: str) -> None:
-        """Count one trace. reason: why the whole of it is not trained, or empty."""
+    def add(self, trace: LabeledTrace, reason: str, *, codes: bool = True) -> None:
+        """Count one trace.
+
+        reason: why the whole of it is not trained, or empty. codes: whether who ran its calls gives codes.
+        """
         trained = [label for label in trace.labels if label.trained]
         self.traces += 1
         self.trained_traces += bool(trained)
@@ -52,7 +65,13 @@ class Summary:
         if not trained:
             self.trace_reasons[reason or "every turn's call failed"] += 1
         self._add_kind(trace, bool(trained))
+        self._add_calls(trace)
+        tools = offered_tools(trace, "classified")
+        self.agreement.add(trace.calls, tools, codes=codes or any(call.reply.error for call in trace.calls))
+
+    def _add_calls(self, trace: LabeledTrace) -> None:
         tools = offered_tools(trace, self.feedback)
+        found: set[str] = set()
         for call in trace.calls:
             error = call_error(call, tools, self.feedback)
             self.calls += 1
@@ -62,6 +81,10 @@ class Summary:
             tool[error.value if error else "ok"] += 1
             if error is not None:
                 self.errors[error] += 1
+                found.add(error.value)
+        if trace.calls:
+            self.traces_with_calls += 1
+            self.traces_by_error.update(found or {ALL_RIGHT})
 
     def report(self) -> dict[str, JsonValue]:
         """JSON of all counts; every category is there, also those that never happened."""
@@ -73,6 +96,19 @@ class Summary:
             "trained_turns": self.trained_turns,
             "calls": self.calls,
             "errors": {error.value: self.errors[error] for error in ToolError},
+            "traces_with_calls": self.traces_with_calls,
+            "traces_by_error": {
+                name: self.traces_by_error[name]
+                for name in (ALL_RIGHT, *(error.value for error in ToolError))
+            },
+            "classifier": {
+                "calls": self.agreement.calls,
+                "categories": list[JsonValue](CATEGORIES),
+                "matrix": [list[JsonValue](row) for row in self.agreement.rows()]
+                if self.agreement.calls
+                else [],
+                **self.agreement.shares(),
+            },
             "errors_by_tool": {tool: dict(found) for tool, found in sorted(self.errors_by_tool.items())},
             "trace_reasons": dict(self.trace_reasons.most_common()),
             "turn_reasons": dict(self.turn_reasons.most_common()),

@@ -23,11 +23,31 @@ def write_shard(folder: Path, traces: list[Trace], schema: str = "traces/1") -> 
     return dsl.Dataset(uri=str(folder))
 
 
-def label(shards: list[dsl.Dataset], folder: Path, settings: str = "", store: str = "") -> dsl.Metrics:
+def label(
+    shards: list[dsl.Dataset],
+    folder: Path,
+    settings: str = "",
+    store: str = "",
+    trajectories: dsl.Dataset | None = None,
+    overrides: str = "{}",
+    classification: dsl.ClassificationMetrics | None = None,
+) -> dsl.Metrics:
     metrics = dsl.Metrics(uri=str(folder / "metrics"))
     report = dsl.HTML(uri=str(folder / "report.html"))
-    run(shards, settings, store, dsl.Dataset(uri=str(folder / "labeled")), metrics, report)
+    matrix = classification or dsl.ClassificationMetrics(uri=str(folder / "classification"))
+    labeled = dsl.Dataset(uri=str(folder / "labeled"))
+    run(shards, settings, store, labeled, metrics, matrix, report, trajectories, overrides)
     return metrics
+
+
+def foreign(trace: Trace, *replies: str) -> Trace:
+    """The trace as somebody else's: not judged, and its replies without codes."""
+    calls = [
+        call.model_copy(update={"reply": call.reply.model_copy(update={"content": text, "error": None})})
+        for call, text in zip(trace.calls, replies, strict=True)
+    ]
+    outcome = trace.outcome.model_copy(update={"correct": None})
+    return trace.model_copy(update={"calls": tuple(calls), "outcome": outcome, "model": ""})
 
 
 def test_every_trace_comes_out_labeled_and_counted(tmp_path: Path) -> None:
@@ -126,3 +146,68 @@ def test_from_a_shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert (tmp_path / "out" / "labeled" / "report.json").is_file()
     assert main([str(tmp_path), "--output", str(tmp_path / "other")]) == 2
     assert str(tmp_path) in capsys.readouterr().err
+
+
+def test_foreign_trajectories_are_labelled_by_their_words(tmp_path: Path) -> None:
+    bad = foreign(make_trace("f", errors=(None, None)), "Unknown parameter: expression", "4")
+    good = foreign(make_trace("g", errors=(None,)), "4")
+    own = write_shard(tmp_path / "0", [make_trace("a", errors=(ToolError.TIMEOUT, None))])
+    brought = write_shard(tmp_path / "brought", [bad, good])
+    matrix = dsl.ClassificationMetrics(uri="classification")
+    label(
+        [own], tmp_path, '{"preset": "tl-training"}', trajectories=brought, classification=matrix,
+        overrides='{"exports": ["openai", "ms_swift", "axolotl"]}',
+    )  # fmt: skip
+    labeled = open_artifact(tmp_path / "labeled", "labeled_traces/1")
+    traces = {trace.id: trace for trace in read_records(labeled.path("traces.jsonl"), LabeledTrace)}
+    assert [(one.trained, one.error) for one in traces["f#0"].labels] == [
+        (False, ToolError.PARAMETER_HALLUCINATION), (True, None), (True, None)
+    ]  # fmt: skip
+    assert all(one.trained for one in traces["g#0"].labels)
+    assert set(labeled.manifest.lineage) == {"traces_0", "trajectories"}
+    settings = labeled.manifest.details["settings"]
+    assert isinstance(settings, dict)
+    assert settings["feedback"] == "classified"
+    for name in ("openai", "ms_swift", "axolotl"):
+        assert len(labeled.path(f"{name}.jsonl").read_text().splitlines()) == 3
+    report = json.loads(labeled.path("report.json").read_text())
+    assert report["traces_with_calls"] == 3
+    assert report["traces_by_error"]["all right"] == 1
+    assert report["traces_by_error"]["parameter_hallucination"] == report["traces_by_error"]["timeout"] == 1
+    # Only our own calls have codes: one timed out ("Error: no" does not say so), one passed.
+    assert report["classifier"]["calls"] == 2
+    confusion = matrix.metadata["confusionMatrix"]
+    names = [one["displayName"] for one in confusion["annotationSpecs"]]
+    rows = dict(zip(names, (row["row"] for row in confusion["rows"]), strict=True))
+    assert rows["timeout"][names.index("tool_call_failure")] == 1
+    assert rows["no error"][names.index("no error")] == 1
+
+
+def test_masking_turned_off_keeps_the_category(tmp_path: Path) -> None:
+    bad = foreign(make_trace("f", errors=(None,)), "Unknown parameter: expression")
+    label(
+        [], tmp_path, '{"preset": "demo_calls"}', trajectories=write_shard(tmp_path / "t", [bad]),
+        overrides='{"mask_errors": false}',
+    )  # fmt: skip
+    labeled = open_artifact(tmp_path / "labeled", "labeled_traces/1")
+    (trace,) = read_records(labeled.path("traces.jsonl"), LabeledTrace)
+    assert [(one.trained, one.error) for one in trace.labels] == [
+        (True, ToolError.PARAMETER_HALLUCINATION), (True, None)
+    ]  # fmt: skip
+
+
+def test_without_codes_the_report_says_so_instead_of_an_empty_matrix(tmp_path: Path) -> None:
+    trace = foreign(make_trace("f", errors=(None,)), "503 Service Unavailable")
+    matrix = dsl.ClassificationMetrics(uri="classification")
+    label(
+        [],
+        tmp_path,
+        '{"preset": "tl-training"}',
+        trajectories=write_shard(tmp_path / "t", [trace]),
+        classification=matrix,
+    )
+    assert "confusionMatrix" not in matrix.metadata
+    page = (tmp_path / "report.html").read_text()
+    assert "could not be measured" in page
+    assert "tool instability" in page
+    assert "1 (100.0 %)" in page

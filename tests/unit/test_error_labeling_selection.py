@@ -11,6 +11,7 @@ from components.contracts.tool_errors import ToolError
 from components.error_labeling import selection
 from components.error_labeling.selection import candidate, select
 from components.error_labeling.settings import ErrorLabelingSettings
+from components.scoring.answers import contains_answer
 from tests.traces import make_trace
 
 OK = None
@@ -62,7 +63,7 @@ def test_what_is_known_is_trained_without_a_call() -> None:
 def test_a_call_that_did_not_bring_the_answer_is_not_trained_where_it_must() -> None:
     helped = make_trace("helped", errors=(OK,))
     reply = helped.calls[0].reply
-    assert selection.contains_answer(reply.content, helped.question)
+    assert contains_answer(reply.content, helped.question)
     wrong = helped.calls[0].model_copy(update={"reply": reply.model_copy(update={"content": "nothing here"})})
     idle = helped.model_copy(
         update={"id": "idle#0", "calls": (wrong,), "question": make_trace("idle").question}
