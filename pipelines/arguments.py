@@ -2,7 +2,7 @@
 
 import importlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -12,15 +12,20 @@ from pydantic import JsonValue
 from components.contracts.errors import InputError
 from components.contracts.nearest import nearest
 from components.contracts.settings import StageSettings, merged
+from pipelines.catalog import PIPELINES
 from pipelines.compile import compiled_path
 
 LOCAL_KEYS = ("preset", "corpus")
+DEMO = "demo"  # as a preset: the pipeline's own demo, questions included
 SETTINGS = "_settings"
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """What a run was given: the pipeline's parameters by name, and what only the local run reads."""
+    """What a run was given: the pipeline's parameters by name, and what only the local run reads.
+
+    preset: as it was written, so `demo` for the demo of any pipeline; empty when none was.
+    """
 
     parameters: dict[str, JsonValue]
     preset: str
@@ -47,8 +52,9 @@ def settings_class(stage: str) -> type[StageSettings]:
 def parse_arguments(pipeline: str, words: Sequence[str]) -> Arguments:
     """Read `questions=FILE preset=demo sft.epochs=2 sft_settings={...}` for one pipeline.
 
-    A stage's settings start at the preset (where one is named and the stage has it), then its dotted
-    overrides apply. A whole `<stage>_settings` replaces the preset. Settings come back as canonical JSON.
+    A stage's settings start at the preset (where the stage has it), then its dotted overrides apply. A
+    whole `<stage>_settings` replaces the preset. Without a preset the pipeline's own holds, if it has one.
+    `preset=demo` is the pipeline's demo. Settings come back as canonical JSON.
 
     Raises:
         InputError: a word without `=`, an unknown key (the nearest is offered), a key given twice, or
@@ -71,18 +77,26 @@ def parse_arguments(pipeline: str, words: Sequence[str]) -> Arguments:
     preset = whole.pop("preset", "")
     corpus = whole.pop("corpus", "")
     classes = {stage: settings_class(stage) for stage in stages}
-    known_presets = sorted({name for cls in classes.values() for name in cls.presets})
-    if preset and preset not in known_presets:
-        raise InputError(
-            f"preset: unknown preset {preset!r}{nearest(preset, known_presets)}; known: {', '.join(known_presets)}"
-        )
+    stage_preset = _stage_preset(pipeline, preset, classes.values())
     parameters: dict[str, JsonValue] = {}
     for stage, cls in classes.items():
-        text = _settings_text(cls, whole.pop(stage + SETTINGS, None), preset, overrides[stage])
+        text = _settings_text(cls, whole.pop(stage + SETTINGS, None), stage_preset, overrides[stage])
         parameters[stage + SETTINGS] = cls.parse(text).canonical()
     for key, value in whole.items():
         parameters[key] = _typed(key, value, declared[key]["parameterType"])
     return Arguments(parameters, preset, corpus)
+
+
+def _stage_preset(pipeline: str, preset: str, classes: Iterable[type[StageSettings]]) -> str:
+    """The preset of the stages' settings that a preset of the run stands for."""
+    facts = PIPELINES[pipeline]
+    known = {DEMO} | {name for cls in classes for name in cls.presets}
+    if preset and preset not in known:
+        names = sorted(known)
+        raise InputError(
+            f"preset: unknown preset {preset!r}{nearest(preset, names)}; known: {', '.join(names)}"
+        )
+    return facts.demo_preset if preset == DEMO else preset or facts.preset
 
 
 def _split(words: Sequence[str]) -> dict[str, str]:

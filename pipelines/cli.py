@@ -8,7 +8,8 @@ import typer
 from rich.console import Console
 
 from components.contracts.errors import InputError
-from pipelines.compile import PIPELINES, check_committed, write_compiled
+from pipelines.catalog import PIPELINES
+from pipelines.compile import check_committed, write_compiled
 from pipelines.processes import Interrupted
 
 app = typer.Typer(
@@ -51,8 +52,8 @@ def run(
 ) -> None:
     """Run a pipeline here: object store and tools service are started, used and stopped.
 
-    Besides the pipeline's parameters it takes preset=NAME (demo, self-training) and corpus=FILE, the
-    passages that the local tools service searches.
+    Besides the pipeline's parameters it takes preset=NAME (demo, self-training, tl-training) and
+    corpus=FILE, the passages that the local tools service searches.
     """
     from pipelines.arguments import parse_arguments
     from pipelines.local_run import run_locally

@@ -7,9 +7,9 @@ from typing import Any
 
 from components.contracts.errors import InputError
 from components.contracts.nearest import nearest
+from pipelines.catalog import PIPELINES
 
 COMPILED = Path(__file__).with_name("compiled")
-PIPELINES = ("self_training",)
 
 
 def compiled_path(pipeline: str) -> Path:

@@ -8,14 +8,15 @@ import json
 import shutil
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-# Artifacts that a run's folder shows to people: (task, output, schema, names in the run's folder).
-COMPARISON = ("promotion", "comparison", "comparison/1")
-ADAPTER = ("sft", "adapter", "adapter/1")
+from pipelines.catalog import PIPELINES, Shown
+from pipelines.compile import compiled_path
+from pipelines.loop_output import keep_lines_whole
 
 
 class Plan(BaseModel):
@@ -23,7 +24,7 @@ class Plan(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    package: Path
+    pipeline: str
     parameters: dict[str, JsonValue]
     folder: Path
     artifact_store: str
@@ -37,6 +38,7 @@ def execute(plan: Plan) -> None:
     """
     from kfp import components, local
 
+    keep_lines_whole()
     # An image that is not called "python" is fine here, and what a pod would get has no effect.
     warnings.filterwarnings("ignore", module=r"kfp\.local")
     root = plan.folder / "pipeline"
@@ -47,9 +49,10 @@ def execute(plan: Plan) -> None:
         workspace_root=str(plan.folder / "workspace"),
         enable_caching=False,
     )
-    pipeline = components.load_component_from_text(without_backoff(plan.package.read_text(encoding="utf-8")))
+    package = compiled_path(plan.pipeline).read_text(encoding="ascii")
+    pipeline = components.load_component_from_text(without_backoff(package))
     pipeline(**plan.parameters)
-    collect(root, plan.folder / "results", plan.artifact_store)
+    collect(root, PIPELINES[plan.pipeline].shown, plan.folder / "results", plan.artifact_store)
 
 
 def without_backoff(package: str) -> str:
@@ -63,17 +66,16 @@ def without_backoff(package: str) -> str:
     return yaml.safe_dump_all(documents, sort_keys=False)
 
 
-def collect(root: Path, results: Path, artifact_store: str) -> None:
+def collect(root: Path, shown: Sequence[Shown], results: Path, artifact_store: str) -> None:
     """Copy summary.json, report.html and the adapter out of the artifacts of the one run below `root`."""
     from components.storage import open_input
 
     results.mkdir()
-    for task, output, schema in (COMPARISON, ADAPTER):
-        (folder,) = root.glob(f"*/{task}/{output}")
-        artifact = open_input(folder, schema, artifact_store)
-        target = results if output == "comparison" else results / output
+    for one in shown:
+        (folder,) = root.glob(f"*/{one.task}/{one.output}")
+        artifact = open_input(folder, one.schema, artifact_store)
         for file in artifact.manifest.files:
-            destination = target / file.path
+            destination = results / one.folder / file.path
             destination.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(artifact.path(file.path), destination)
 

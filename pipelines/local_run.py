@@ -4,32 +4,30 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from threading import Thread
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from pydantic import JsonValue
 from rich.console import Console
 
 from components.contracts.errors import InputError
+from pipelines.arguments import DEMO as DEMO_PRESET
 from pipelines.arguments import Arguments
+from pipelines.catalog import PIPELINES
 from pipelines.compile import compiled_path
-from pipelines.log_lines import RaisedError, StageProgress, TaskEvent, plain, read_line
+from pipelines.follow import follow
 from pipelines.processes import StopRequest, running, stop_on_signals
 from pipelines.services import BUCKET, object_store, tools_service
-from pipelines.terminal import StageDisplay, stage_of
+from pipelines.terminal import StageDisplay
 
-DEMO_PRESET = "demo"
-DEMO = "demo://"  # the demo's questions, and as a corpus its passages
+DEMO = "demo://"  # questions about the passages that the same name gives as a corpus
 DEMO_MODEL = "demo://smollm2-135m-instruct"
 CHILDREN = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -38,7 +36,7 @@ CHILDREN = {
     # Keeps the working folder out of sys.path: there our folder docker/ passes for the docker package.
     "PYTHONSAFEPATH": "1",
 }
-SILENT_END = "ended without saying why (killed?)"
+ARMS_AT_ONCE = 2  # of a loop, in kfp.local
 URI = re.compile(r"^[a-z0-9]+://")
 
 
@@ -98,7 +96,7 @@ def run_locally(pipeline: str, arguments: Arguments, runs: Path, console: Consol
         Interrupted: Ctrl-C or SIGTERM. In every case all that was started is stopped.
     """
     begun = time.monotonic()
-    parameters, corpus = _local_parameters(arguments)
+    parameters, corpus = _local_parameters(pipeline, arguments)
     folder = RunFolder.create(runs)
     environment = {**os.environ, **CHILDREN}
     with stop_on_signals() as stop, ExitStack() as stack:
@@ -123,11 +121,11 @@ def run_locally(pipeline: str, arguments: Arguments, runs: Path, console: Consol
     return folder.publish(time.monotonic() - begun)
 
 
-def _local_parameters(arguments: Arguments) -> tuple[dict[str, JsonValue], str]:
+def _local_parameters(pipeline: str, arguments: Arguments) -> tuple[dict[str, JsonValue], str]:
     """The run's parameters with local paths made absolute and looked at, and the corpus likewise."""
     parameters = {"base_model": DEMO_MODEL, **arguments.parameters}
     if arguments.preset == DEMO_PRESET:
-        parameters.setdefault("questions", DEMO)
+        parameters.setdefault("questions", PIPELINES[pipeline].demo_questions)
     if not parameters.get("questions"):
         raise InputError("questions: missing; expected questions=FILE or an s3:// URI")
     for key in ("artifact_store", "checkpoint_root", "publish_to", "base_model"):
@@ -190,97 +188,56 @@ def _execute(
     stop: StopRequest,
     console: Console,
 ) -> None:
-    package = compiled_path(pipeline)
+    spec = _read_spec(pipeline)
+    if has_arms(spec):
+        # kfp.local works on two of them at a time; with as many threads each as there are cores they crawl.
+        threads = max(1, (os.cpu_count() or 1) // ARMS_AT_ONCE)
+        environment = {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "passive", **environment}
     plan = folder.path / "plan.json"
     content = {
-        "package": str(package),
+        "pipeline": pipeline,
         "parameters": parameters,
         "folder": str(folder.path),
         "artifact_store": parameters["artifact_store"],
     }
     plan.write_text(json.dumps(content, indent=1), encoding="utf-8")
     command = [sys.executable, "-m", "pipelines.local_dag", str(plan)]
-    display = StageDisplay(console, task_names(package))
+    display = StageDisplay(console, task_names(spec))
     with display, running(command, environment=environment, log=None) as process:
-        error = _follow(process, folder.log, display, stop)
+        error = follow(process, folder.log, display, stop, task_retries(spec))
         if error:
             raise StageFailure(error, folder.log)
 
 
-def _follow(process: subprocess.Popen[str], log: Path, display: StageDisplay, stop: StopRequest) -> str:
-    """Read the pipeline's log to its end, or to a mistake of the user's.
-
-    Tasks run one after another, save the shards of a loop, of which kfp.local loses some log lines: so
-    whatever is raised belongs to the task that began last. Of chained exceptions the last InputError
-    counts, so a mistake of the user's is told when something other than an exception follows.
-
-    Gives `stage: message` of the failure, empty when there was none.
-    """
-    failure, stage = "", "local run"
-    failed: set[str] = set()
-    raised: RaisedError | None = None
-    with log.open("w", encoding="utf-8") as file:
-        for line in _lines(process, stop):
-            file.write(f"{line}\n")
-            said = read_line(line)
-            if raised and raised.is_input_error and said and not isinstance(said, RaisedError):
-                break  # kfp would try again, and a user's mistake stays one
-            match said:
-                case TaskEvent("begin", task):
-                    stage = stage_of(task)
-                    if task in failed:
-                        display.say(f"{failure}; trying again")
-                    display.begin(task)
-                case TaskEvent("success", task):
-                    display.end(task, succeeded=True)
-                    raised = None
-                case TaskEvent("failure", task):
-                    display.end(task, succeeded=False)
-                    failed.add(task)
-                    failure = f"{stage_of(task)}: {raised or SILENT_END}"
-                case StageProgress() as step:
-                    display.advance(step)
-                case RaisedError() as error if error.is_input_error:
-                    raised = error
-                case RaisedError() as error if not (error.is_pipelines or (raised and raised.is_input_error)):
-                    raised = error
-    if raised and raised.is_input_error:
-        return f"{stage}: {raised}"
-    if process.wait() == 0:
-        return ""  # what failed was tried again and went well
-    return failure or f"{stage}: {raised or SILENT_END}"
-
-
-def _lines(process: subprocess.Popen[str], stop: StopRequest) -> Iterator[str]:
-    """The lines of a process's output, while looking for a stop request five times a second."""
-    queue: SimpleQueue[str | None] = SimpleQueue()
-
-    def read() -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            queue.put(line)
-        queue.put(None)
-
-    Thread(target=read, daemon=True).start()
-    while True:
-        stop.check()
-        try:
-            line = queue.get(timeout=0.2)
-        except Empty:
-            continue
-        if line is None:
-            return
-        yield plain(line)
-
-
-def task_names(package: Path) -> dict[str, str]:
-    """KFP's task name -> display name, for the tasks of a compiled pipeline that run a container."""
-    with package.open(encoding="ascii") as file:
-        spec: dict[str, Any] = next(iter(yaml.safe_load_all(file)))
-    dags = [spec["root"], *(part for part in spec["components"].values() if "dag" in part)]
-    tasks = [(name, task) for dag in dags for name, task in dag["dag"]["tasks"].items()]
+def task_names(spec: Mapping[str, Any]) -> dict[str, str]:
+    """kfp.local's task name (its component's) -> display name, for the tasks that run a container."""
+    components = {task["componentRef"]["name"]: task["taskInfo"]["name"] for task in _tasks(spec)}
     return {
-        name: task["taskInfo"]["name"]
-        for name, task in tasks
-        if "executorLabel" in spec["components"][task["componentRef"]["name"]]
+        name.removeprefix("comp-"): shown
+        for name, shown in components.items()
+        if "executorLabel" in spec["components"][name]
     }
+
+
+def task_retries(spec: Mapping[str, Any]) -> dict[str, int]:
+    """kfp.local's task name -> how often it is tried again."""
+    return {
+        task["componentRef"]["name"].removeprefix("comp-"): task["retryPolicy"]["maxRetryCount"]
+        for task in _tasks(spec)
+        if "retryPolicy" in task
+    }
+
+
+def has_arms(spec: Mapping[str, Any]) -> bool:
+    """Whether the pipeline has a loop over constants: whole arms, with their trainings, side by side."""
+    return any("raw" in task.get("parameterIterator", {}).get("items", {}) for task in _tasks(spec))
+
+
+def _tasks(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
+    dags = [spec["root"], *(part for part in spec["components"].values() if "dag" in part)]
+    return [task for dag in dags for task in dag["dag"]["tasks"].values()]
+
+
+def _read_spec(pipeline: str) -> dict[str, Any]:
+    with compiled_path(pipeline).open(encoding="ascii") as file:
+        return cast(dict[str, Any], next(iter(yaml.safe_load_all(file))))

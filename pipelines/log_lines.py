@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+_LOOP = re.compile(r"^\|(?P<thread>\d+)\| ")
 _COLOR = re.compile(r"\x1b\[[0-9;]*m")
 _TASK = re.compile(r"INFO - Executing task '(?P<task>[^']+)'")
 _END = re.compile(r"(?:INFO|ERROR) - Task '(?P<task>[^']+)' finished with status (?P<status>[A-Z]+)")
@@ -64,6 +65,15 @@ class RaisedError:
 def plain(line: str) -> str:
     """The line without colours and line end."""
     return _COLOR.sub("", line).rstrip()
+
+
+def split_thread(line: str) -> tuple[str, str]:
+    """The number of the loop's thread that wrote a (plain) line, and the line; empty outside a loop.
+
+    See `pipelines.loop_output`. A thread works on one task at a time.
+    """
+    match = _LOOP.match(line)
+    return (match["thread"], line[match.end() :]) if match else ("", line)
 
 
 def read_line(line: str) -> TaskEvent | StageProgress | RaisedError | None:

@@ -1,4 +1,4 @@
-"""The results of a run on the terminal: before, after, difference, and the error mix."""
+"""The results of a run on the terminal: before, after, difference and the error mix, or an ablation's table."""
 
 import json
 import os
@@ -12,6 +12,14 @@ from rich.table import Table
 
 from components.contracts.errors import InputError
 
+# Those of calls against golds first: where they are defined, accuracy repeats CF.
+CALL_METRICS = {
+    "calls_ts": "TS",
+    "calls_pi": "PI",
+    "calls_cf": "CF",
+    "calls_unparsed": "unparsed",
+    "calls_no_call": "no call",
+}
 METRICS = {
     "accuracy": "accuracy",
     "exact_match": "EM",
@@ -19,7 +27,14 @@ METRICS = {
     "pass_rate": "pass rate",
     "answerable_rate": "answerable rate",
 }
-NOT_GROUPS = frozenset({"tools", "errors_before", "errors_after", "seconds"})
+ABLATION_METRICS = {
+    **CALL_METRICS,
+    "executed_de": "DE",
+    "executed_ce": "CE",
+    "executed_va": "VA",
+    "accuracy": "accuracy",
+}
+NOT_GROUPS = frozenset({"tools", "errors_before", "errors_after", "seconds", "between"})
 FIRST_GROUPS = ("overall", "needs_tool", "no_tool")
 
 
@@ -44,31 +59,90 @@ def read_summary(folder: Path) -> dict[str, Any]:
 def print_results(console: Console, folder: Path) -> None:
     """The tables of a run, and where its report lies."""
     summary = read_summary(folder)
-    table = Table(
-        title="Before and after, in percent", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
-    )
-    for header in ("questions", "metric"):
-        table.add_column(header, no_wrap=header == "metric")
-    for header in ("before", "after", "difference", "95 % interval"):
-        table.add_column(header, justify="right", no_wrap=True)
-    for group, metrics in groups(summary):
-        rows = [(label, metrics[name]) for name, label in METRICS.items() if _has_value(metrics.get(name))]
-        for index, (label, metric) in enumerate(rows):
-            table.add_row(
-                group if index == 0 else "",
-                label,
-                _percent(metric.get("before")),
-                _percent(metric.get("after")),
-                *_difference(metric.get("difference")),
-                end_section=index == len(rows) - 1,
-            )
-    console.print(table)
-    console.print(_errors(summary))
+    if "rows" in summary:
+        for table in _ablation_tables(summary):
+            console.print(table)
+        console.print("One seed a row. Moved: Frobenius norm of the weights' change.", highlight=False)
+    else:
+        console.print(_comparison_table(summary))
+        console.print(_errors(summary))
     seconds = summary.get("seconds")
     if seconds is not None:
         console.print(f"{seconds:.0f} seconds in all", highlight=False)
     report = os.path.relpath(folder / "report.html")
     console.print(f"report: {report}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _comparison_table(summary: Mapping[str, Any]) -> Table:
+    """Before and after by group; with a policy on the way between them, where the summary has one."""
+    between = summary.get("between")
+    headers = ["before", "after", "difference", "95 % interval"]
+    if between:
+        headers = ["before", str(between["title"]), "95 % interval", "after", "95 % interval"]
+    table = _table("Before and after, in percent", ["questions", "metric"], headers)
+    ways = dict(groups(between)) if between else {}
+    for group, metrics in groups(summary):
+        rows = [(name, label, metrics[name]) for name, label in _shown(metrics).items()]
+        for index, (name, label, metric) in enumerate(rows):
+            stop = ways.get(group, {}).get(name, {})
+            cells = [_percent(metric.get("before"))]
+            cells += [_percent(stop.get("after")), _difference(stop.get("difference"))[1]] if between else []
+            cells.append(_percent(metric.get("after")))
+            cells += _difference(metric.get("difference"))[1 if between else 0 :]
+            table.add_row(group if index == 0 else "", label, *cells, end_section=index == len(rows) - 1)
+    return table
+
+
+def _shown(metrics: Mapping[str, Any]) -> dict[str, str]:
+    """The metrics of a group that have a value; those of calls alone where all its questions have golds."""
+    calls = {name: label for name, label in CALL_METRICS.items() if _has_value(metrics.get(name))}
+    repeats = calls and _sides(metrics.get("accuracy")) == _sides(metrics.get("calls_cf"))
+    others = {} if repeats else METRICS
+    return calls | {name: label for name, label in others.items() if _has_value(metrics.get(name))}
+
+
+def _sides(metric: Any) -> tuple[Any, Any]:
+    return (metric.get("before"), metric.get("after")) if isinstance(metric, dict) else (None, None)
+
+
+def _ablation_tables(summary: Mapping[str, Any]) -> Iterator[Table]:
+    """Each row against the reference: how far it moved, then the measures three at a time."""
+    rows = summary["rows"]
+    measured = {
+        name: label
+        for name, label in ABLATION_METRICS.items()
+        if any(row["groups"]["overall"][name]["value"] is not None for row in rows)
+    }
+    names = list(measured)
+    for start in range(0, len(names), 3):
+        chosen = names[start : start + 3]
+        headers = [header for name in chosen for header in (measured[name], "interval")]
+        title = (
+            f"Against {summary['reference']!r}, in percent, with {100 * summary['confidence']:g} % intervals"
+        )
+        moved = [] if start else ["SFT moved", "PPO moved"]
+        table = _table(title if start == 0 else None, ["row"], [*headers, *moved])
+        for row in rows:
+            cells = []
+            for name in chosen:
+                cell = row["groups"]["overall"][name]
+                cells += [_percent(cell["value"]), _difference(cell["difference"])[1]]
+            cells += [] if start else [_norm(row["moved"]["sft"]), _norm(row["moved"]["ppo"])]
+            table.add_row(row["title"], *cells)
+        yield table
+
+
+def _table(title: str | None, left: list[str], right: list[str]) -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for header in left:
+        table.add_column(header, no_wrap=header != "questions")
+    for header in right:
+        table.add_column(header, justify="right", no_wrap=True)
+    return table
+
+
+def _norm(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"
 
 
 def groups(summary: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

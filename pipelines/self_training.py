@@ -1,7 +1,7 @@
 """Self-training without demonstrations: the policy practises with the tools and learns from what worked.
 
 preflight -> ingest -> trace generation (sharded) -> error labeling -> SFT, with the same evaluation
-before and after, and promotion at the end.
+before and after, and promotion at the end. Trajectories that the user brings are labeled and trained too.
 """
 
 from kfp import dsl
@@ -63,7 +63,7 @@ def self_training(
     """Teach a model to use tools by its own practice, and prove it with the same evaluation before and after.
 
     Args:
-        questions: File or URI of the questions with their answers, local or s3://.
+        questions: File or URI of the questions with their answers, local or s3://; trajectories too.
         base_model: URI of the base model: hf://, s3://, demo:// or a folder.
         tools_url: Address of the tools service, http(s)://host:port.
         artifact_store: s3:// prefix for artifacts' payloads, content-addressed; empty leaves them to KFP.
@@ -140,6 +140,7 @@ def self_training(
 
     labeled = error_labeling(
         traces=dsl.Collected(generated.outputs["traces"]),
+        trajectories=ingested.outputs["trajectories"],
         settings=error_labeling_settings,
         artifact_store=artifact_store,
     )
@@ -160,6 +161,7 @@ def self_training(
         tools_url=tools_url,
         settings=evaluation_settings,
         artifact_store=artifact_store,
+        title="base model",
     )
     after = evaluation(
         question_set=ingested.outputs["question_set"],
@@ -168,6 +170,7 @@ def self_training(
         settings=evaluation_settings,
         artifact_store=artifact_store,
         adapter=tuned.outputs["adapter"],
+        title="after SFT",
     )
     for task, name in ((before, "Evaluation before"), (after, "Evaluation after")):
         equip(

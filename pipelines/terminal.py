@@ -17,11 +17,15 @@ from pipelines.log_lines import StageProgress
 
 @dataclass
 class _Row:
-    """A task of the DAG that has begun; `active` counts its shards at work."""
+    """A task of the DAG that has begun; `active` counts its iterations at work.
+
+    seconds: how long any was at work, up to `since`, when the first of those at work now began.
+    parts: the last progress of each shard, or of each thread of a loop that is still at work.
+    """
 
     name: str
-    stage: str
-    begun: float = field(default_factory=time.monotonic)
+    seconds: float = 0.0
+    since: float = 0.0
     active: int = 0
     failed: bool = False
     identifier: TaskID | None = None
@@ -82,51 +86,50 @@ class StageDisplay:
         self._progress.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def begin(self, task: str) -> None:
-        """A task, or one more shard of it, begins; every other one is over (kfp.local runs them in turn)."""
-        for other in [name for name, row in self._rows.items() if row.active and name != task]:
-            self._rows[other].active = 1
-            self.end(other, succeeded=True)
+        """A task, or one more iteration of it, begins."""
         if task not in self._rows:
-            row = self._rows[task] = _Row(self._names.get(task, task), stage_of(task))
+            row = self._rows[task] = _Row(self._names.get(task, task))
             row.identifier = self._progress.add_task(
                 row.name, total=None, state="working", count="", detail=""
             )
             if not self._live:
                 self.say(f"{row.name} ...")
         row = self._rows[task]
+        row.since = row.since if row.active else time.monotonic()
         row.active += 1
         self._update(row, state="working")
 
-    def advance(self, step: StageProgress) -> None:
-        """A stage has reported how far it is."""
-        row = next((row for row in self._rows.values() if row.active and row.stage == step.stage), None)
-        if row is None:
+    def advance(self, task: str, step: StageProgress, thread: str = "") -> None:
+        """A task has reported how far it is. thread: of the loop it runs in."""
+        row = self._rows.get(task)
+        if row is None or not row.active or stage_of(task) != step.stage:
             return
-        row.parts[step.part] = step
-        whole = sum_of_shards(row.parts) if step.part else step
+        row.parts[step.part or thread] = step
+        whole = sum_of_shards(row.parts) if step.part or len(row.parts) > 1 else step
         detail = f"eta {whole.eta} {whole.rest}".rstrip()
         count = f"{whole.done}/{whole.total}"
         self._update(row, total=whole.total, completed=whole.done, count=count, detail=detail)
         if not self._live:
             self.say(f"[{step.stage}] {count} {detail}")
 
-    def end(self, task: str, *, succeeded: bool) -> None:
-        """A task, or one shard of it, is over."""
+    def end(self, task: str, *, succeeded: bool, thread: str = "") -> None:
+        """A task, or one iteration of it, is over."""
         row = self._rows.get(task)
         if row is None:
             return
+        row.parts.pop(thread, None)
         row.active = max(row.active - 1, 0)
         row.failed = not succeeded
         if row.active:
             return
-        seconds = time.monotonic() - row.begun
+        row.seconds += time.monotonic() - row.since
         state = "done" if succeeded else "failed"
         if succeeded:
-            self._update(row, state=state, total=1, completed=1, detail=f"{seconds:.1f} s")
+            self._update(row, state=state, total=1, completed=1, detail=f"{row.seconds:.1f} s")
         else:
-            self._update(row, state=state, detail=f"failed after {seconds:.1f} s")
+            self._update(row, state=state, detail=f"failed after {row.seconds:.1f} s")
         if not self._live:
-            self.say(f"{row.name}: {state} in {seconds:.1f} s")
+            self.say(f"{row.name}: {state} in {row.seconds:.1f} s")
 
     def _update(self, row: _Row, **fields: object) -> None:
         assert row.identifier is not None
@@ -134,14 +137,14 @@ class StageDisplay:
 
 
 def sum_of_shards(parts: Mapping[str, StageProgress]) -> StageProgress:
-    """The stage as a whole, from the last line of each shard ("1/2" and so on) that has reported.
+    """The stage as a whole, from the last line of each shard ("1/2" and so on) or thread that has reported.
 
     A shard that has not is taken to be as long as the others. The numbers behind the ETA can't be added
     up and are left out.
     """
     steps = list(parts.values())
     unfinished = (step.eta for step in steps if step.done < step.total)
-    shards = max(int(part.partition("/")[2]) for part in parts)
+    shards = max(int(part.partition("/")[2] or len(parts)) for part in parts)
     return StageProgress(
         stage=steps[0].stage,
         done=sum(step.done for step in steps),

@@ -16,13 +16,12 @@ call. The worst sum of R_p is -1.8, above -2: nothing is ever clamped.
 import math
 from collections.abc import Sequence
 
-import networkx
-
 from components.contracts.errors import InputError
 from components.contracts.records import ToolCall
 from components.contracts.tool_calls import get_call_format
 from components.contracts.tool_schemas import ToolSchema, find_tool, tool_parameters
 from components.ppo.golds import Gold, read_alternatives, read_offered
+from components.scoring.assignment import best_pairs
 from components.scoring.verdicts import CallVerdict, judge_call
 
 UNPARSED = -2.0
@@ -75,7 +74,9 @@ def calls_reward(calls: Sequence[ToolCall], golds: Sequence[ToolCall], tools: Se
     mean = (sum over the min(n, m) pairs of R - 1.5 |n - m|) / max(n, m), for n calls and m golds.
     """
     scores = [[call_reward(call, gold, tools) for gold in golds] for call in calls]
-    paired = _best_pairs(scores)
+    # Whole hundredths: the matching is exact on integers only.
+    weights = [[round(100 * score) for score in line] for line in scores]
+    paired = [scores[i][j] for i, j in best_pairs(weights)]
     unpaired = abs(len(calls) - len(golds))
     return math.fsum([*paired, UNPAIRED * unpaired]) / max(len(calls), len(golds))
 
@@ -106,14 +107,3 @@ def _parameters_reward(call: ToolCall, gold: ToolCall, tool: ToolSchema) -> floa
         (MISSING_PARAMETER, gold.arguments.keys() - call.arguments.keys()),
     )
     return math.fsum(reward for reward, names in faults if names)
-
-
-def _best_pairs(scores: Sequence[Sequence[float]]) -> list[float]:
-    """The scores of the pairs of the best assignment; every row or every column is in one pair."""
-    graph = networkx.Graph()
-    for row, line in enumerate(scores):
-        for column, score in enumerate(line):
-            # Whole hundredths: the matching is exact on integers only.
-            graph.add_edge(row, len(scores) + column, weight=round(100 * score))
-    matching = networkx.max_weight_matching(graph, maxcardinality=True)
-    return [scores[min(pair)][max(pair) - len(scores)] for pair in matching]

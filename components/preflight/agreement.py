@@ -6,6 +6,7 @@ from components.contracts.errors import InputError
 
 if TYPE_CHECKING:  # an image may hold preflight without the stages
     from components.evaluation.settings import EvaluationSettings
+    from components.ingest.settings import IngestSettings
     from components.trace_generation.settings import TraceGenerationSettings
 
 
@@ -31,3 +32,18 @@ def look_at_agreement(traces: "TraceGenerationSettings", evaluation: "Evaluation
             "expected 'transformers' or 'vllm'"
         )
     return f"both {traces.variant} with calls as {traces.engine.call_format}"
+
+
+def look_at_trajectories(ingest: "IngestSettings", evaluation: "EvaluationSettings") -> str:
+    """Whether the calls of users' trajectories are written as the policy will be asked to write its own.
+
+    Raises:
+        InputError: the call formats differ.
+    """
+    written, judged = ingest.call_format, evaluation.engine.call_format
+    if written != judged:
+        raise InputError(
+            f"ingest_settings: call_format: {written!r}, but evaluation_settings has engine.call_format "
+            f"{judged!r}; expected the same in both"
+        )
+    return f"both write calls as {written}"

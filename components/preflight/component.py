@@ -20,8 +20,10 @@ def preflight(
     error_labeling_settings: str,
     sft_settings: str,
     evaluation_settings: str,
-    promotion_settings: str,
     report: Output[Markdown],
+    ppo_settings: str = "",
+    promotion_settings: str = "",
+    ablation_settings: str = "",
 ) -> None:
     """Look at endpoints, secrets, questions, model, GPU, disk and settings before anything costs money.
 
@@ -38,8 +40,10 @@ def preflight(
         error_labeling_settings: JSON settings of error labeling, likewise.
         sft_settings: JSON settings of SFT, likewise.
         evaluation_settings: JSON settings of evaluation, likewise.
-        promotion_settings: JSON settings of promotion, likewise.
         report: What was checked and what was found.
+        ppo_settings: JSON settings of PPO, likewise; empty when the pipeline has no such stage.
+        promotion_settings: JSON settings of promotion, likewise.
+        ablation_settings: JSON settings of the ablation's table, likewise.
     """
     import json
 
@@ -47,6 +51,8 @@ def preflight(
 
     stages = {"ingest": ingest_settings, "trace_generation": trace_generation_settings}
     stages |= {"error_labeling": error_labeling_settings, "sft": sft_settings}
-    stages |= {"evaluation": evaluation_settings, "promotion": promotion_settings}
+    stages |= {"ppo": ppo_settings, "evaluation": evaluation_settings}
+    stages |= {"promotion": promotion_settings, "ablation": ablation_settings}
     texts = (questions, base_model, tools_url, artifact_store, checkpoint_root, publish_to, settings)
-    run(*texts, stage_settings=json.dumps(stages), report=report)
+    there = {stage: text for stage, text in stages.items() if text}
+    run(*texts, stage_settings=json.dumps(there), report=report)

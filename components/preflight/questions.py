@@ -8,6 +8,7 @@ from pathlib import Path
 from components.contracts.errors import InputError
 from components.storage import open_storage
 
+DEMOS = {"demo://": "the built-in questions", "demo://calls": "the built-in tool calls"}
 HEAD_BYTES = 65536
 MOST_OBJECTS = 1000  # of a prefix that are counted
 
@@ -22,7 +23,9 @@ def look_at_questions(uri: str) -> str:
         raise InputError("questions: empty, expected a file, a folder, s3:// or demo:// (comma separated)")
     scheme, separator, rest = uri.partition("://")
     if separator and scheme == "demo":
-        return "the built-in questions"
+        if uri not in DEMOS:
+            raise InputError(f"questions: {uri}: unknown demo, expected {' or '.join(DEMOS)}")
+        return DEMOS[uri]
     if separator and scheme == "s3":
         return _stored(uri)
     if separator and scheme != "file":

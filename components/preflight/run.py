@@ -8,7 +8,7 @@ from typing import Any
 
 from components.contracts.errors import InputError
 from components.contracts.settings import StageSettings
-from components.preflight.agreement import look_at_agreement
+from components.preflight.agreement import look_at_agreement, look_at_trajectories
 from components.preflight.checks import Check, run_checks
 from components.preflight.machine import gpu_wishes, look_at_disk, look_at_gpu, look_at_secret
 from components.preflight.model import look_at_model
@@ -71,10 +71,14 @@ def _uris(*lists: str) -> list[str]:
 
 
 def _agreement(parsed: Mapping[str, Any]) -> list[Check]:
-    if not {"trace_generation", "evaluation"} <= parsed.keys():
-        return []
-    look = partial(look_at_agreement, parsed["trace_generation"], parsed["evaluation"])
-    return [Check("settings", "trace_generation and evaluation", look)]
+    checks = []
+    if {"trace_generation", "evaluation"} <= parsed.keys():
+        look = partial(look_at_agreement, parsed["trace_generation"], parsed["evaluation"])
+        checks.append(Check("settings", "trace_generation and evaluation", look))
+    if {"ingest", "ppo", "evaluation"} <= parsed.keys():  # PPO's golds are, as a rule, from trajectories
+        look = partial(look_at_trajectories, parsed["ingest"], parsed["evaluation"])
+        checks.append(Check("settings", "ingest and evaluation", look))
+    return checks
 
 
 def _engine_urls(parsed: Mapping[str, StageSettings]) -> list[str]:

@@ -28,7 +28,9 @@ class PreflightSettings(StageSettings):
     stage: ClassVar[str] = "preflight"
     presets: ClassVar[Mapping[str, Mapping[str, JsonValue]]] = {
         "self-training": {"min_free_gb": 20.0},
+        "tl-training": {"min_free_gb": 20.0},
         "demo": {},
+        "demo_calls": {},
     }
 
     skip: tuple[CheckName, ...] = Field((), description="Checks to leave out, by name.")

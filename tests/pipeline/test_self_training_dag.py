@@ -201,6 +201,7 @@ def test_every_stage_ran_once_and_nothing_is_left(finished: Finished) -> None:
 def test_artifacts_lie_in_the_store_and_only_manifests_in_the_folder(finished: Finished) -> None:
     expected = {
         "ingest/question_set": "questions/1",
+        "ingest/trajectories": "traces/1",
         "for-loop-1-iteration-0/trace-generation/traces": "traces/1",
         "for-loop-1-iteration-1/trace-generation/traces": "traces/1",
         "error-labeling/labeled": "labeled_traces/1",

@@ -7,9 +7,11 @@ import pytest
 from typer.testing import CliRunner
 
 from components.contracts.errors import InputError
-from pipelines.arguments import parse_arguments, settings_class
+from components.sft.settings import SFTSettings
+from pipelines.arguments import SETTINGS, declared_parameters, parse_arguments, settings_class
+from pipelines.catalog import PIPELINES
 from pipelines.cli import app
-from pipelines.self_training import STAGES
+from pipelines.local_run import _local_parameters
 
 
 def settings_of(stage: str, *words: str) -> dict[str, Any]:
@@ -21,13 +23,39 @@ def settings_of(stage: str, *words: str) -> dict[str, Any]:
     return settings
 
 
-@pytest.mark.parametrize("stage", STAGES)
-@pytest.mark.parametrize("preset", ["", "self-training", "demo"])
-def test_settings_that_are_sent_are_what_the_stage_reads(stage: str, preset: str) -> None:
-    cls = settings_class(stage)
+@pytest.mark.parametrize("pipeline", PIPELINES)
+@pytest.mark.parametrize("preset", ["", "self-training", "tl-training", "demo"])
+def test_settings_that_are_sent_are_what_the_stage_reads(pipeline: str, preset: str) -> None:
     words = [f"preset={preset}"] if preset else []
-    text = str(parse_arguments("self_training", words).parameters[f"{stage}_settings"])
-    assert cls.parse(text) == cls.parse(json.dumps({"preset": preset}) if preset in cls.presets else "")
+    sent = parse_arguments(pipeline, words).parameters
+    facts = PIPELINES[pipeline]
+    meant = facts.demo_preset if preset == "demo" else preset or facts.preset
+    stages = [
+        name.removesuffix(SETTINGS) for name in declared_parameters(pipeline) if name.endswith(SETTINGS)
+    ]
+    for stage in stages:
+        cls = settings_class(stage)
+        chosen = cls.parse(json.dumps({"preset": meant}) if meant in cls.presets else "")
+        assert cls.parse(str(sent[stage + SETTINGS])) == chosen
+
+
+def test_the_demo_of_tl_training_is_its_own() -> None:
+    demo = parse_arguments("tl_ablation", ["preset=demo"]).parameters
+    assert json.loads(str(demo["sft_settings"])) == SFTSettings.parse('{"preset":"demo_calls"}').model_dump(
+        mode="json"
+    )
+    changed = parse_arguments("tl_training", ["preset=demo", "ppo.rollouts_per_prompt=2"]).parameters
+    assert json.loads(str(changed["ppo_settings"])) == {
+        **json.loads(str(demo["ppo_settings"])),
+        "rollouts_per_prompt": 2,
+    }
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_the_demo_brings_its_questions(pipeline: str) -> None:
+    parameters, corpus = _local_parameters(pipeline, parse_arguments(pipeline, ["preset=demo"]))
+    assert parameters["questions"] == PIPELINES[pipeline].demo_questions
+    assert corpus == ("demo://" if pipeline == "self_training" else "")
 
 
 def test_overrides_start_at_the_preset() -> None:

@@ -1,15 +1,18 @@
 """The compiled pipelines: as committed, known to the protobufs, with parameters that work at submit."""
 
+import importlib
+import json
+import re
 from typing import Any
 
 import pytest
 import yaml
 
 from components.contracts.errors import InputError
-from pipelines.arguments import declared_parameters
-from pipelines.compile import PIPELINES, check_committed, compile_pipeline, compiled_path
+from pipelines.arguments import declared_parameters, settings_class
+from pipelines.catalog import PIPELINES
+from pipelines.compile import check_committed, compile_pipeline, compiled_path
 from pipelines.resources import read_resources
-from pipelines.self_training import STAGES
 from pipelines.validate import check_compiled
 
 PLACEMENT = {
@@ -22,14 +25,28 @@ PLACEMENT = {
 }
 
 
+EVALUATIONS = {"self_training": 2, "tl_training": 3, "tl_ablation": 3}  # tasks; the last two in each arm
+GPU_STAGES = {"trace_generation", "sft", "ppo", "evaluation"}
+
+
+def stages_of(pipeline: str) -> tuple[str, ...]:
+    stages: tuple[str, ...] = importlib.import_module(f"pipelines.{pipeline}").STAGES
+    return stages
+
+
 @pytest.fixture(scope="module")
 def compiled() -> str:
     return compile_pipeline("self_training")
 
 
-@pytest.fixture(scope="module")
-def executors(compiled: str) -> dict[str, Any]:
-    spec, platform = yaml.safe_load_all(compiled)
+def spec_of(pipeline: str) -> dict[str, Any]:
+    with compiled_path(pipeline).open(encoding="ascii") as file:
+        spec: dict[str, Any] = next(iter(yaml.safe_load_all(file)))
+    return spec
+
+
+def executors_of(pipeline: str) -> dict[str, Any]:
+    spec, platform = yaml.safe_load_all(compiled_path(pipeline).read_text(encoding="ascii"))
     pods = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
     return {
         name: {"container": executor["container"], "pod": pods[name]}
@@ -84,14 +101,16 @@ def test_strict_check_refuses(compiled: str, old: str, new: str, said: str) -> N
         check_compiled(text)
 
 
-def test_parameters_are_few_described_and_typed_for_submit() -> None:
-    declared = declared_parameters("self_training")
-    images = {f"{stage}_image" for stage in STAGES}
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_parameters_are_few_described_and_typed_for_submit(pipeline: str) -> None:
+    declared = declared_parameters(pipeline)
+    stages = stages_of(pipeline)
+    images = {f"{stage}_image" for stage in stages}
     accelerators = {name for name in declared if name.endswith("_accelerators")}
     others = set(declared) - images - accelerators - PLACEMENT
     assert images | PLACEMENT <= set(declared)
-    assert accelerators == {f"{stage}_accelerators" for stage in ("trace_generation", "sft", "evaluation")}
-    assert {f"{stage}_settings" for stage in STAGES} <= others
+    assert accelerators == {f"{stage}_accelerators" for stage in GPU_STAGES & set(stages)}
+    assert {f"{stage}_settings" for stage in stages} <= others
     assert len(others) <= 15
     assert all(definition["description"] for definition in declared.values())
     kinds = {name: definition["parameterType"] for name, definition in declared.items()}
@@ -103,18 +122,32 @@ def test_parameters_are_few_described_and_typed_for_submit() -> None:
     ]
 
 
-def test_no_image_is_latest_or_names_a_registry() -> None:
-    declared = declared_parameters("self_training")
-    images = [declared[f"{stage}_image"]["defaultValue"] for stage in STAGES]
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_settings_that_hold_when_none_are_given_parse(pipeline: str) -> None:
+    declared = declared_parameters(pipeline)
+    for stage in stages_of(pipeline):
+        cls, text = settings_class(stage), declared[f"{stage}_settings"]["defaultValue"]
+        preset = PIPELINES[pipeline].preset
+        assert cls.parse(text) == cls.parse(json.dumps({"preset": preset}) if preset in cls.presets else "")
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_no_image_is_latest_or_names_a_registry(pipeline: str) -> None:
+    declared = declared_parameters(pipeline)
+    images = [declared[f"{stage}_image"]["defaultValue"] for stage in stages_of(pipeline)]
     for image in images:
         name, _, tag = image.partition(":")
         assert tag not in ("", "latest")
         assert "." not in name.split("/")[0]
 
 
-def test_every_pod_has_limits_retries_a_deadline_and_its_secrets(executors: dict[str, Any]) -> None:
-    assert len(executors) == len(STAGES) + 1  # evaluation runs twice
-    for executor in executors.values():
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_every_pod_has_limits_retries_a_deadline_and_its_secrets(pipeline: str) -> None:
+    executors = executors_of(pipeline)
+    assert len(executors) == len(stages_of(pipeline)) - 1 + EVALUATIONS[pipeline]
+    for name, executor in executors.items():
+        stage = re.sub(r"(-\d+)*$", "", name.removeprefix("exec-")).replace("-", "_")
+        assert ("accelerator" in executor["container"]["resources"]) == (stage in GPU_STAGES)
         assert executor["container"]["resources"]["resourceMemoryLimit"]
         assert executor["container"]["image"].startswith("{{$.inputs.parameters['")
         pod = executor["pod"]
@@ -125,11 +158,17 @@ def test_every_pod_has_limits_retries_a_deadline_and_its_secrets(executors: dict
         assert pod["tolerations"]
 
 
-def test_retries_back_off(compiled: str) -> None:
-    spec = next(iter(yaml.safe_load_all(compiled)))
-    dags = [spec["root"], spec["components"]["comp-for-loop-1"]]
-    tasks = [task for dag in dags for name, task in dag["dag"]["tasks"].items() if name != "for-loop-1"]
-    assert len(tasks) == len(STAGES) + 1
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_retries_back_off(pipeline: str) -> None:
+    spec = spec_of(pipeline)
+    dags = [spec["root"], *(part for part in spec["components"].values() if "dag" in part)]
+    tasks = [
+        task
+        for dag in dags
+        for task in dag["dag"]["tasks"].values()
+        if "dag" not in spec["components"][task["componentRef"]["name"]]
+    ]
+    assert len(tasks) == len(stages_of(pipeline)) - 1 + EVALUATIONS[pipeline]
     for task in tasks:
         assert task["retryPolicy"]["maxRetryCount"] >= 1
         assert task["retryPolicy"]["backoffFactor"] > 1
@@ -137,7 +176,7 @@ def test_retries_back_off(compiled: str) -> None:
 
 
 def test_resources_cover_every_stage() -> None:
-    assert set(read_resources()) == set(STAGES)
+    assert set(read_resources()) == {stage for pipeline in PIPELINES for stage in stages_of(pipeline)}
 
 
 def test_unknown_pipeline_is_offered_the_nearest() -> None:

@@ -3,11 +3,15 @@
 import io
 import os
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rich.console import Console
 
-from pipelines.local_run import _follow
+from pipelines.follow import follow as follow_log
+from pipelines.log_lines import StageProgress, split_thread
+from pipelines.loop_output import WholeLines
 from pipelines.processes import StopRequest, running
 from pipelines.terminal import StageDisplay
 
@@ -25,7 +29,7 @@ def follow(folder: Path, *lines: str, then: str = "") -> str:
     display = StageDisplay(Console(file=io.StringIO()), {})
     command = [sys.executable, "-c", script]
     with display, running(command, environment=os.environ, log=None) as process:
-        return _follow(process, folder / "log.txt", display, StopRequest())
+        return follow_log(process, folder / "log.txt", display, StopRequest(), {"ingest": 1})
 
 
 def test_of_chained_exceptions_the_last_is_told_and_nothing_is_tried_again(tmp_path: Path) -> None:
@@ -44,3 +48,89 @@ def test_another_failure_that_goes_well_when_tried_again_is_none(tmp_path: Path)
     lines = (BEGIN, "    ConnectionError: gone", FAILURE, RETRY)
     assert follow(tmp_path, *lines) == ""
     assert follow(tmp_path, *lines, then="sys.exit(1)") == "ingest: ConnectionError: gone"
+
+
+def test_after_its_last_try_a_task_ends_the_run(tmp_path: Path) -> None:
+    lines = (BEGIN, "    ConnectionError: gone", FAILURE, RETRY)
+    told = follow(tmp_path, *lines, *lines[:3], then="time.sleep(600)")
+    assert told == "ingest: ConnectionError: gone"
+    success = "06:38:21.240 - INFO - Task 'ingest' finished with status SUCCESS"
+    assert follow(tmp_path, *lines, BEGIN, success, *lines) == ""  # another iteration of a loop
+
+
+def test_in_a_loop_whatever_is_raised_belongs_to_the_task_of_its_thread(tmp_path: Path) -> None:
+    lines = (
+        "|0| - INFO - Executing task 'sft'",
+        "|1| - INFO - Executing task 'evaluation-2'",
+        "|0|     [sft] 1/4 25% eta 00:10",
+        "|1|     KeyError: 'x'",
+        "|0| - INFO - Executing task 'ppo'",
+        "|1| - ERROR - Task 'evaluation-2' finished with status FAILURE",
+    )
+    assert follow(tmp_path, *lines, then="time.sleep(600)") == "evaluation: KeyError: 'x'"
+
+
+def test_in_a_loop_a_mistake_of_the_users_ends_the_run_though_another_arm_goes_on(tmp_path: Path) -> None:
+    lines = (
+        "|0| - INFO - Executing task 'ppo'",
+        "|1| - INFO - Executing task 'sft'",
+        f"|0| {INNER}",
+        "|1|     [sft] 1/4 25% eta 00:10",
+        f"|0| {CHAIN}",
+        f"|0| {OUTER}",
+        "|0| - ERROR - Task 'ppo' finished with status FAILURE",
+    )
+    told = follow(tmp_path, *lines, then="time.sleep(600)")
+    assert told == "ppo: questions: s3://b/k: refused"
+
+
+def test_lines_of_loop_threads_stay_whole_and_tell_their_thread() -> None:
+    target = io.StringIO()
+    lines = WholeLines(target)
+    for piece in ("    ", "    ", "from the main thread\n"):  # kfp.local's indents are left out
+        lines.write(piece)
+    half_way, written = threading.Event(), threading.Event()
+
+    def first() -> None:
+        lines.write("    one ")
+        half_way.set()
+        assert written.wait(10)
+        lines.write("line\n\n")
+
+    def second() -> None:
+        assert half_way.wait(10)
+        lines.write("another\nand more\nand no end")
+        written.set()
+
+    with ThreadPoolExecutor(2) as pool:
+        for future in (pool.submit(first), pool.submit(second)):
+            future.result()
+    assert target.getvalue() == ("from the main thread\n|1| another\n|1| and more\n|0|     one line\n|0| \n")
+    assert [split_thread(line) for line in ("|1| another", "|| no", "plain")] == [
+        ("1", "another"),
+        ("", "|| no"),
+        ("", "plain"),
+    ]
+
+
+def test_a_row_of_a_loop_adds_up_the_arms_at_work() -> None:
+    console = Console(file=io.StringIO(), width=120)
+    with StageDisplay(console, {"sft": "SFT"}) as display:
+        for thread in ("0", "1"):
+            display.begin("sft")
+            step = StageProgress("sft", 1 + int(thread), 4, "00:10", "loss 1")
+            display.advance("sft", step, thread)
+        display.end("sft", succeeded=True, thread="0")
+        display.advance("sft", StageProgress("sft", 3, 4, "00:10", "loss 1"), "1")
+        display.advance("sft", StageProgress("ppo", 3, 4, "00:10", ""), "1")
+        display.end("sft", succeeded=True, thread="1")
+    assert isinstance(console.file, io.StringIO)
+    said = console.file.getvalue().splitlines()
+    assert said[:4] == [
+        "SFT ...",
+        "[sft] 1/4 eta 00:10 loss 1",
+        "[sft] 3/8 eta 00:10",
+        "[sft] 3/4 eta 00:10 loss 1",
+    ]
+    assert len(said) == 5
+    assert said[4].startswith("SFT: done in")

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from components.contracts.errors import InputError
 from pipelines.local_run import RunFolder
-from pipelines.results import print_results, read_summary
+from pipelines.results import ABLATION_METRICS, print_results, read_summary
 
 METRIC = {"before": 0.25, "after": 0.75, "difference": {"mean": 0.5, "low": 0.4, "high": 0.6}}
 SUMMARY: dict[str, Any] = {
@@ -75,3 +75,41 @@ def test_folders_without_results(tmp_path: Path, content: str | None, said: str)
         (tmp_path / "summary.json").write_text(content, encoding="utf-8")
     with pytest.raises(InputError, match=said):
         read_summary(tmp_path)
+
+
+def shown(folder: Path, summary: dict[str, Any]) -> list[str]:
+    results(folder, summary)
+    console = Console(record=True, width=130, force_terminal=False)
+    print_results(console, folder)
+    return [" ".join(line.split()) for line in console.export_text().splitlines()]
+
+
+def test_a_policy_on_the_way_stands_between(tmp_path: Path) -> None:
+    calls = {"calls_ts": METRIC, "calls_cf": METRIC}
+    stop = {**METRIC, "after": 0.5, "difference": {"mean": 0.25, "low": 0.1, "high": 0.3}}
+    between = {"title": "after SFT", "overall": {"calls_ts": stop, "calls_cf": stop}}
+    summary = {"overall": {**calls, "accuracy": METRIC}, "between": between}
+    lines = shown(tmp_path, summary)
+    assert "questions metric before after SFT 95 % interval after 95 % interval" in lines
+    assert "overall TS 25.0 50.0 +10.0 to +30.0 75.0 +40.0 to +60.0" in lines
+    assert "CF 25.0 50.0 +10.0 to +30.0 75.0 +40.0 to +60.0" in lines
+    assert not any("accuracy" in line for line in lines)  # it repeats CF
+
+
+def test_the_table_of_an_ablation(tmp_path: Path) -> None:
+    def row(title: str, share: float, difference: Any, sft: float, ppo: float | None) -> dict[str, Any]:
+        cell = {"value": share, "difference": difference}
+        cells = {name: {"value": None, "difference": None} for name in ABLATION_METRICS}
+        cells |= {"calls_ts": cell, "calls_pi": cell, "calls_cf": cell, "calls_unparsed": cell}
+        return {"title": title, "groups": {"overall": cells}, "moved": {"sft": sft, "ppo": ppo}}
+
+    interval = {"mean": 0.125, "low": -0.05, "high": 0.3}
+    rows = [row("none", 0.5, None, 1.25, None), row("MAE & IRM", 0.625, interval, 1.5, 0.0123)]
+    lines = shown(tmp_path, {"reference": "none", "confidence": 0.9, "rows": rows, "seconds": 12.3})
+    assert "Against 'none', in percent, with 90 % intervals" in lines
+    assert "row TS interval PI interval CF interval SFT moved PPO moved" in lines
+    assert "none 50.0 - 50.0 - 50.0 - 1.25 -" in lines
+    assert "MAE & IRM 62.5 -5.0 to +30.0 62.5 -5.0 to +30.0 62.5 -5.0 to +30.0 1.5 0.0123" in lines
+    assert "row unparsed interval" in lines
+    assert not any("accuracy" in line for line in lines)
+    assert any("One seed" in line for line in lines)

@@ -14,8 +14,9 @@ import pytest
 
 from components.contracts.errors import InputError
 from components.evaluation.settings import EvaluationSettings
+from components.ingest.settings import IngestSettings
 from components.preflight import model as model_checks
-from components.preflight.agreement import look_at_agreement
+from components.preflight.agreement import look_at_agreement, look_at_trajectories
 from components.preflight.checks import Check, Row, Skipped, run_checks
 from components.preflight.machine import gpu_wishes, look_at_disk, look_at_gpu, look_at_secret
 from components.preflight.model import look_at_model
@@ -200,6 +201,7 @@ def test_questions_here_and_in_the_store(s3: ObjectStore, tmp_path: Path) -> Non
     assert look_at_questions(str(tmp_path / "q.jsonl")) == "33 bytes"
     assert look_at_questions(f"{storage.uri}/in/q.jsonl") == look_at_questions(f"{storage.uri}/in/")
     assert look_at_questions("demo://") == "the built-in questions"
+    assert look_at_questions("demo://calls") == "the built-in tool calls"
     for uri, message in {
         "": "questions: empty",
         str(tmp_path / "absent"): "no such file or folder",
@@ -207,6 +209,7 @@ def test_questions_here_and_in_the_store(s3: ObjectStore, tmp_path: Path) -> Non
         str(tmp_path / "plain.jsonl.gz"): "expected a gzip file",
         f"{storage.uri}/in/q": "no such object",
         "ftp://host/file": "unknown scheme 'ftp'",
+        "demo://cals": "unknown demo, expected demo:// or demo://calls",
     }.items():
         with pytest.raises(InputError, match=message):
             look_at_questions(uri)
@@ -277,6 +280,16 @@ def test_stages_that_do_not_fit_each_other_are_refused(
 def test_presets_fit_each_other(preset: str) -> None:
     text = json.dumps({"preset": preset})
     look_at_agreement(TraceGenerationSettings.parse(text), EvaluationSettings.parse(text))
+
+
+@pytest.mark.parametrize("preset", ["tl-training", "demo_calls"])
+def test_trajectories_are_written_as_the_policy_is_judged(preset: str) -> None:
+    evaluation = EvaluationSettings.parse(json.dumps({"preset": preset}))
+    ingest = IngestSettings.parse(json.dumps({"preset": preset}) if preset in IngestSettings.presets else "")
+    assert look_at_trajectories(ingest, evaluation).startswith("both write calls as ")
+    other = IngestSettings.parse('{"call_format": "llama3_json"}')
+    with pytest.raises(InputError, match=r"^ingest_settings: call_format: 'llama3_json', but evaluation_set"):
+        look_at_trajectories(other, evaluation)
 
 
 def test_models_on_the_hub(monkeypatch: pytest.MonkeyPatch, closed_url: str) -> None:

@@ -80,6 +80,25 @@ def test_all_checks_run_and_the_first_failure_is_the_error(
         run(**given, settings=json.dumps({"skip": skip}), stage_settings=stages, report=report)
 
 
+def test_a_mistake_in_the_settings_of_ppo_or_of_the_table_shows_at_once(tmp_path: Path) -> None:
+    skip = ["questions", "base_model", "tools_url", "disk", "gpu"]
+    for stages, said in (
+        ({"ppo": '{"rollout_per_prompt": 2}'}, r"^ppo_settings: unknown key .* 'rollouts_per_prompt'\?"),
+        ({"ablation": '{"rows": ["none"], "reference": "MAE"}'}, "^ablation_settings: .*none of the rows"),
+        (
+            {"ingest": '{"call_format": "paper"}', "ppo": "{}", "evaluation": "{}"},
+            "^ingest_settings: call_format: 'paper', but evaluation_settings has engine.call_format 'hermes'",
+        ),
+    ):
+        with pytest.raises(InputError, match=said):
+            run(
+                *("demo://calls", "absent", "", "", "", ""),
+                json.dumps({"skip": skip}),
+                stage_settings=json.dumps(stages),
+                report=SimpleNamespace(path=str(tmp_path / "report.md")),
+            )
+
+
 def test_torch_and_transformers_are_not_needed() -> None:
     heavy = "{'torch', 'transformers', 'boto3'}"
     code = f"import sys, components.preflight.run; print({heavy} & set(sys.modules))"

@@ -1,0 +1,1 @@
+"""Gathers the evaluations of an ablation into one table."""

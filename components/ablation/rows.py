@@ -1,0 +1,147 @@
+"""The rows of an ablation: one evaluation each, known by its title, and how far its adapter moved."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from components.contracts.artifacts import Artifact
+from components.contracts.errors import InputError
+from components.contracts.jsonl import read_records
+from components.contracts.manifests import Manifest
+from components.contracts.nearest import nearest
+from components.contracts.records import EvaluationItem
+from components.scoring.pairing import pair_by_id
+
+
+@dataclass(frozen=True)
+class Moved:
+    """Frobenius norms of what SFT changed against the base model, and PPO against that; None: not done."""
+
+    sft: float | None = None
+    ppo: float | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One policy of the comparison. `items` come in the order of the reference's; `adapter` is a digest."""
+
+    title: str
+    items: Sequence[EvaluationItem]
+    adapter: str = ""
+    moved: Moved = Moved()
+
+
+def title_of(evaluation: Artifact) -> str:
+    """What the evaluation calls its policy; empty when it does not say."""
+    return str(evaluation.manifest.details.get("title") or "")
+
+
+def in_order(evaluations: Sequence[Artifact], titles: Sequence[str]) -> list[Artifact]:
+    """The evaluations in the order of `titles`; the order in which they come says nothing.
+
+    Raises:
+        InputError: a title is missing, comes twice, or is none of `titles`.
+    """
+    found: dict[str, Artifact] = {}
+    for evaluation in evaluations:
+        title = title_of(evaluation)
+        if title not in titles:
+            raise InputError(
+                f"evaluations: one is called {title!r}{nearest(title, titles)}; "
+                f"expected the rows {', '.join(titles)}"
+            )
+        if title in found:
+            raise InputError(f"evaluations: two are called {title!r}, expected one a row")
+        found[title] = evaluation
+    missing = [title for title in titles if title not in found]
+    if missing:
+        raise InputError(
+            f"evaluations: none is called {', '.join(map(repr, missing))}; expected one for each of the "
+            f"{len(titles)} rows"
+        )
+    return [found[title] for title in titles]
+
+
+def check_comparable(evaluations: Sequence[Artifact]) -> None:
+    """Refuse evaluations of different question sets, base models or settings.
+
+    Raises:
+        InputError: names the two rows and what differs.
+    """
+    first = evaluations[0]
+    for other in evaluations[1:]:
+        for name, one, two in (
+            ("question_set", *(side.manifest.lineage.get("question_set", "") for side in (first, other))),
+            *_details(first.manifest.details, other.manifest.details),
+        ):
+            if one != two:
+                raise InputError(
+                    f"evaluations {title_of(first)!r} and {title_of(other)!r}: made with different {name}, "
+                    "expected policies alone to differ"
+                )
+
+
+def read_rows(
+    evaluations: Sequence[Artifact], reference: Sequence[EvaluationItem], adapters: Mapping[str, Manifest]
+) -> list[Row]:
+    """One row an evaluation, its items in the order of the reference's.
+
+    adapters: by digest; those of SFT, and those of PPO, whose lineage names theirs as `initial`.
+
+    Raises:
+        InputError: an evaluation judged other questions, or an adapter that is not among `adapters`.
+    """
+    rows = []
+    for evaluation in evaluations:
+        title, digest = title_of(evaluation), evaluation.manifest.lineage.get("adapter", "")
+        if digest and digest not in adapters:
+            raise InputError(
+                f"evaluation {title!r}: it judged adapter {digest[:12]}, which is none of those given"
+            )
+        items = [after for _, after in pair_by_id(reference, read_items(evaluation))]
+        rows.append(Row(title, items, digest, moved_of(digest, adapters)))
+    return rows
+
+
+def read_items(evaluation: Artifact) -> list[EvaluationItem]:
+    """The judged items of an evaluation.
+
+    Raises:
+        InputError: there is none.
+    """
+    items = list(read_records(evaluation.path("items.jsonl"), EvaluationItem))
+    if not items:
+        raise InputError(f"evaluation {title_of(evaluation)!r}: holds no item; expected judged questions")
+    return items
+
+
+def moved_of(digest: str, adapters: Mapping[str, Manifest]) -> Moved:
+    """How far the training behind an adapter moved, step by step; nothing for the base model."""
+    if not digest:
+        return Moved()
+    manifest = adapters[digest]
+    initial = manifest.lineage.get("initial", "")
+    if initial in adapters:
+        return Moved(sft=_norm(adapters[initial]), ppo=_norm(manifest))
+    return Moved(sft=_norm(manifest))
+
+
+def _norm(manifest: Manifest) -> float | None:
+    value = manifest.details.get("moved")
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _details(
+    one: Mapping[str, JsonValue], two: Mapping[str, JsonValue]
+) -> list[tuple[str, str | None, str | None]]:
+    """Both sides of each entry but the title, as JSON; of `settings` entry by entry."""
+    found: list[tuple[str, str | None, str | None]] = []
+    for name in sorted((one.keys() | two.keys()) - {"title"}):
+        left, right = one.get(name), two.get(name)
+        if isinstance(left, dict) and isinstance(right, dict):
+            found += [(f"{name}.{key}", a, b) for key, a, b in _details(left, right)]
+        else:
+            found.append((name, json.dumps(left, sort_keys=True), json.dumps(right, sort_keys=True)))
+    return found

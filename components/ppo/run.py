@@ -1,0 +1,164 @@
+"""PPO: labeled traces and a policy in, a better policy out."""
+
+import itertools
+import json
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from components.contracts.artifacts import Artifact
+from components.contracts.errors import InputError
+from components.contracts.images import VERSION
+from components.contracts.jsonl import read_records, write_records
+from components.contracts.pages import write_page
+from components.contracts.policy_card import CARD_FILE, read_card
+from components.contracts.records import LabeledTrace
+from components.policy.card import check_card, make_card, write_card
+from components.policy.checkpoints import Checkpoints, checkpoint_key
+from components.policy.distance import effective_weights, moved
+from components.policy.distributed import (
+    is_first_process,
+    missing_processes,
+    run_in_processes,
+    take_own_device,
+)
+from components.policy.load import Policy
+from components.ppo.report import CURVES, render_report
+from components.ppo.rewards import tool_reward
+from components.ppo.roles import load_roles, save_actor
+from components.ppo.samples import PromptSet, read_samples
+from components.ppo.settings import PPOSettings
+from components.ppo.summary import category_shares, first_and_last, summarize
+from components.ppo.training import Training
+from components.storage import open_input, open_storage, write_output
+
+
+def run(
+    labeled: Any,
+    base_model: str,
+    settings: str,
+    artifact_store: str,
+    checkpoint_root: str,
+    adapter: Any,
+    metrics: Any,
+    report: Any,
+    initial: Any = None,
+) -> None:
+    """Train the policy on the golds of `labeled_traces/1` and write `adapter/1`.
+
+    labeled, adapter, metrics, report, initial: KFP artifacts.
+
+    Raises:
+        InputError: settings, artifacts or model can't be used; no turn can serve as a prompt.
+        NonFiniteError: a reward, loss or gradient was NaN or infinite; checkpoints before it stay.
+    """
+    parsed = PPOSettings.parse(settings)
+    if processes := missing_processes():
+        options = {
+            "labeled": labeled.path,
+            "base-model": base_model,
+            "settings": settings,
+            "artifact-store": artifact_store,
+            "checkpoint-root": checkpoint_root,
+            "adapter": adapter.path,
+            "report": report.path,
+            "initial": initial.path if initial is not None else "",
+        }
+        for name, value in run_in_processes("components.ppo", processes, options).items():
+            metrics.log_metric(name, value)
+        return
+    take_own_device()
+    traces = open_input(labeled.path, "labeled_traces/1", artifact_store)
+    start = open_input(initial.path, "adapter/1", artifact_store) if initial is not None else None
+    came_in = start.folder if start else None
+    call_format, records = peek_call_format(traces)
+    roles = load_roles(base_model, parsed, call_format, came_in)
+    policy = roles.policy
+    if came_in is not None and (came_in / CARD_FILE).is_file():
+        check_card(read_card(came_in), policy.chat, base_model)
+    found = find_samples(records, policy, parsed)
+
+    lineage = {"labeled": traces.digest, **({"initial": start.digest} if start else {})}
+    checkpoints = open_checkpoints(checkpoint_root, lineage, parsed, base_model)
+    before = effective_weights(policy.model)
+    began = time.monotonic()
+    training = Training(roles, found.samples, parsed, tool_reward(call_format), checkpoints)
+    result = training.run()
+    if not is_first_process():
+        return
+    seconds = time.monotonic() - began
+    figures = summarize(found, result, distance=moved(policy.model, before), seconds=seconds)
+
+    with write_output(adapter.path, "adapter/1", artifact_store) as writer:
+        save_actor(roles, parsed, writer.folder, base_model, came_in)
+        card = make_card(policy.chat, base_model, settings=parsed.model_dump(mode="json"), lineage=lineage)
+        write_card(card, writer.folder)
+        write_records(writer.folder / "training_log.jsonl", result.log)
+        writer.counts.update(examples=len(found.samples), steps=len(result.log))
+        writer.details.update(moved=figures["moved"], quarantined=dict(found.quarantined))
+        writer.lineage.update(lineage)
+    first, last = first_and_last(result.log)
+    page = render_report(
+        {name: [getattr(row, name) for row in result.log] for name in CURVES},
+        (category_shares(first), category_shares(last)),
+        {reason: [str(count), *found.named[reason]] for reason, count in found.quarantined.most_common()},
+        figures,
+        parsed.model_dump(),
+    )
+    write_page(report.path, page)
+    if checkpoints is not None:
+        checkpoints.clear()
+    for name, value in figures.items():
+        metrics.log_metric(name, float(value))
+
+
+def find_samples(records: Iterator[LabeledTrace], policy: Policy, settings: PPOSettings) -> PromptSet:
+    """The prompts to answer; what can't be one is counted, and said in the log."""
+    context = int(getattr(policy.model.config.get_text_config(), "max_position_embeddings", 0) or 1 << 30)
+    found = read_samples(
+        records,
+        policy.chat,
+        max_prompt_tokens=min(settings.max_prompt_tokens, context - settings.max_new_tokens),
+        max_new_tokens=settings.max_new_tokens,
+        max_samples=settings.max_samples,
+        seed=settings.seed,
+    )
+    if is_first_process():
+        for reason, count in found.quarantined.most_common():
+            print(f"[ppo] {count} turns are no prompt: {reason} ({found.named[reason][0]})", flush=True)
+    return found
+
+
+def peek_call_format(traces: Artifact) -> tuple[str, Iterator[LabeledTrace]]:
+    """The call format of the first trace, and all traces.
+
+    Raises:
+        InputError: there is no trace.
+    """
+    path: Path = traces.path("traces.jsonl")
+    records = read_records(path, LabeledTrace)
+    first = next(records, None)
+    if first is None:
+        raise InputError(f"labeled: {path} holds no traces; expected at least one with a call that is right")
+    return first.call_format, itertools.chain([first], records)
+
+
+def open_checkpoints(
+    checkpoint_root: str, lineage: Mapping[str, str], settings: PPOSettings, base_model: str
+) -> Checkpoints | None:
+    """The checkpoints of exactly this training; None when `checkpoint_root` is empty.
+
+    Raises:
+        InputError: the store can't be reached.
+    """
+    if not checkpoint_root:
+        return None
+    decides = {
+        "stage": f"ppo {VERSION}",
+        "settings": settings.canonical(),
+        "base_model": base_model,
+        "inputs": json.dumps(dict(lineage), sort_keys=True),
+    }
+    place = f"{checkpoint_root.rstrip('/')}/ppo-{checkpoint_key(decides)}"
+    return Checkpoints(open_storage(place), "ppo")
