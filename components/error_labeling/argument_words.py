@@ -1,6 +1,6 @@
 """What is said of arguments of failed calls: missing, made up, of a wrong type or value."""
 
-from components.error_labeling.words import BE, ISNT, KNOWN, NOT, PARAMETER, THING, TYPE, UNKNOWN, Q, any_of
+from components.error_labeling.words import BE, CANNOT, ISNT, KNOWN, NOT, PARAMETER, THING, TYPE, UNKNOWN, Q, any_of
 
 CONVERT = any_of(
     rf"\b{TYPE}[ _](?:parsing|type|from)|\bpars\w+ (?:\S+ ){{0,4}}?(?:(?:as|to|"
@@ -9,7 +9,7 @@ CONVERT = any_of(
     rf"isoformat|number ?format|date ?time ?parse|parse (?:int|float|date|bool)|"
     rf"as (?:an? )?(?:valid )?(?:int|integer|float|number|date|boolean|bool|url|time)\b|"
     rf"unsupported operand|not supported between|can only concatenate|invalid digit|input syntax for|"
-    rf"invalid literal|\bunmarshal|domain error|type[ _]mismatch|(?:json )?value type|ind(?:ex|"
+    rf"invalid literal|\bunmarshal \w+ into|domain error|type[ _]mismatch|(?:json )?value type|ind(?:ex|"
     rf"ices) must be|not of type|object is not iterable|must be real|\b(?:arithmetic|value|"
     rf"type) ?error\b(?!.{{0,60}}(?:argument|keyword|required|missing))",
 )
@@ -19,7 +19,7 @@ VALUE = any_of(
     rf"\btoo\b|\bfailed)",
     rf"\b(?:invalid|illegal|wrong|bad|incorrect|unexpected|unsupported|unacceptable|improper|"
     rf"inappropriate) (?:\w+ )?(?:value|type|values|types|literal|data type|enum|{TYPE})\b(?! named)",
-    rf"\bPARAM\W*:?\s*(?:\S+ ){{0,4}}?(?:must (?:be|contain|have|match|lie|not be (?!null|blank|empty))|"
+    rf"\b(?-i:PARAM)\W*:?\s*(?:\S+ ){{0,4}}?(?:must (?:be|contain|have|match|lie|not be (?!null|blank|empty))|"
     rf"should (?:be|have|match|contain|lie)|has to (?:be|lie|match)|needs to be (?!given|provided|set|"
     rf"specified)|expect\w* (?:an? )?(?:{TYPE}|one of)|accepts only|only accepts|out of|outside|exceeds|"
     rf"is too|cannot be (?!null|empty|blank|omitted|found)|is (?:not )?(?:an? )?(?:in)?valid|has (?:an? |"
@@ -29,8 +29,9 @@ VALUE = any_of(
     rf", {TYPE} given|not (?:an? )?(?:valid |legal )?(?:choice|{TYPE}\b(?! to))",
 )
 MISSING = any_of(
+    rf"\bmissing (?:\w+ ){{2,3}}(?:{PARAMETER})\b|{CANNOT} [^.]{{0,60}}\bwithout (?:an?|the|any|your)\b|"
     rf"\bmissing (?:(?:\d+|an?|one|the|required|mandatory|or|keyword-only|positional|request|query|body|"
-    rf"value|for|empty|of|in|following) )*(?:\S+ )?{Q}(?:{PARAMETER})\b|\bmissing[: ]+{Q}PARAM|"
+    rf"value|for|empty|of|in|following) )*(?:\S+ )?{Q}(?:{PARAMETER})\b|\bmissing[: ]+{Q}(?-i:PARAM)|"
     rf"\bmissing (?:keyword|\d+|required)|\b(?:missing|absent)[_ ](?:\w+[_ ])?(?:field|param|arg|value)",
     rf"\b(?:{PARAMETER})\b\W{{0,3}}\s?{THING}(?:(?:is|are|was|were|has been|have been|must be|both|"
     rf"not be) ?)*(?:missing|required|mandatory|absent|omitted|necessary|needed|left out|empty|blank|null|"
@@ -44,13 +45,13 @@ MISSING = any_of(
     rf"\b(?:must|have to|need to|needs to|please|should|did not|didn't|forgot to|failed to|be sure to|"
     rf"you need)(?: also)? (?:provide|specify|supply|give|include|pass|set|fill|be (?:provided|specified|"
     rf"supplied|given|set|passed|present|included))\b|\bforgot\b|\b(?:provide|specify|supply|"
-    rf"include) (?:an? |the |your )?(?:\w+ )?{Q}(?:PARAM|{PARAMETER})",
+    rf"include|add) (?:an? |the |your )?(?:\w+ )?{Q}(?:(?-i:PARAM)|{PARAMETER})",
     rf"\b(?:requires?|needs?|lacks?|without|lacking|expects?|wants?|"
     rf"incomplete)\b:? (?:\S+ ){{0,4}}?{Q}(?:{PARAMETER})\b|\bargument is needed",
     rf"\bno (?:value|{PARAMETER})\W? (?:\S+ ){{0,3}}?(?:was|were|provided|given|supplied|for|specified|"
-    rf"passed|set|found)\b|\bno {Q}PARAM|none was (?:sent|given|provided)|\bhas no value|has none|"
+    rf"passed|set|found)\b|\bno {Q}(?-i:PARAM)|none was (?:sent|given|provided)|\bhas no value|has none|"
     rf"left (?:it |this |that )?(?:empty|out|blank)|nothing to \w+",
-    rf"not enough (?:{PARAMETER})|wrong number of (?:{PARAMETER})|insufficient (?:{PARAMETER})|"
+    rf"not enough (?:{PARAMETER})|\bneeds? (?:both|at least)\b|wrong number of (?:{PARAMETER})|insufficient (?:{PARAMETER})|"
     rf"cannot be omitted|too few|argument count error|at least \d+ (?:{PARAMETER})|"
     rf"expected \d+ (?:\w+ )?arguments?,? (?:but )?got [\d]|(?:can(?:'t|not)|must not|should not|may not|"
     rf"not) be (?:blank|empty|null|none|left out|undefined|omitted)|not-null|not null|(?:received|"
@@ -78,15 +79,15 @@ EXTRA = any_of(
     rf"takes (?:\w+ )*\d+ (?:positional )?(?:{PARAMETER})|too many (?:positional )?(?:{PARAMETER})|"
     rf"extra (?:inputs|forbidden|keys?)|additional propert|(?:only|just) (?:takes|accepts)|"
     rf"is none of (?:them|these)|provided but not defined|unexpected (?:keyword|param|field|arg|key)|"
-    rf"\bnamed (?:{PARAMETER})\b|\bPARAM\W? {ISNT}(?:{KNOWN})|\bPARAM\W? (?:does|do|should|must)(?: not|"
+    rf"\bnamed (?:{PARAMETER})\b|\b(?-i:PARAM)\W? {ISNT}(?:{KNOWN})|\b(?-i:PARAM)\W? (?:does|do|should|must)(?: not|"
     rf"n't) (?:exist|belong|apply)|(?:it|the tool|TOOL) (?:does not|doesn't|cannot) (?:take|accept|know|"
-    rf"have|support|use)\b|\bpassed \W?PARAM|wasn't expected|remove \W?PARAM|no such (?:option|parameter|"
+    rf"have|support|use)\b|\bpassed \W?(?-i:PARAM)|wasn't expected|remove \W?(?-i:PARAM)|no such (?:option|parameter|"
     rf"argument|field|keyword)",
 )
 WRONG = any_of(
     rf"\binvalid\b|\bnot (?:an? )?(?:\w+ )?(?:valid|legal|acceptable|accepted|allowed|permitted|one of|"
     rf"of type|supported|recogni[sz]ed|between|in range)|\bwrong|value ?error|type ?error|"
-    rf"illegal ?argument|\bexpected\b|\bmust\b|should (?:be|have|match|contain)|has to be|out of (?:range|"
+    rf"illegal ?argument|\bexpected\b|\bmust\b|should (?:be|have|match|contain)|(?:has|have|needs?) to (?:be|lie|match|have)\b|\bbetween -?\d|\b(?:unknown|unrecogni[sz]ed|unsupported) \w+ [\"'`]|out of (?:range|"
     rf"bounds)|cannot (?:be )?(?:convert|cast|coerc|interpret|negative|zero|greater|less|lie)|"
     rf"can't multiply|\billegal|too (?:long|short|large|small|high|low|big|many characters)|"
     rf"exceeds|unsupported|validation|mismatch|greater than|less than|(?:allowed|permitted|valid|possible|"

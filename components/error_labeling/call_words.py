@@ -16,21 +16,28 @@ from components.error_labeling.words import (
     any_of,
 )
 
+# What a tool looks up: that one is not there says nothing against the call's form.
+RESOURCE = (
+    r"(?:file|directory|folder|page|document|record|report|order|user|customer|account|item|entry|object|table|row|"
+    r"project|repository|product|event|article|city|location|channel|chat|message|specified key)s?"
+)
 # What a tool's own code, data or permissions say: its words look like others' below.
 OWN = any_of(
-    r"has no attribute (?!\W?TOOL)|no such (?:file|table|column in result)|not json serializable|"
+    rf"no such {RESOURCE}|\b{RESOURCE}\b[^.:]{{0,40}}? (?:(?:was |is |were |could )?(?:not|n't) (?:be )?found|"
+    rf"(?:does not|doesn't|do not|don't) exist)|\bcode = Not ?Found|\b(?:operation|action) (?:is |was )?not permitted|"
+    r"unhashable|\bnil:|has no attribute (?!\W?TOOL)|no such (?:column in result)|not json serializable|"
     r"division by zero|index out of|referenced before assignment|"
     r"object is not (?:subscriptable|callable)|duplicate (?:key|entry)|\b(?:zero ?division|index|"
     r"permission|illegal state|null pointer|file not found|no such element|runtime) ?(?:error|exception)|"
     r"nil pointer|cannot read propert|not associated with a value|relation \S+ does not exist|"
     r"no value present|unwrap\(\)` on a `None`|fatal: not a git|"
-    r"\baccess denied|permission|authori[sz]|\bauthenticat|credentials|api[ _]?key|log in|logged in|"
+    r"\baccess denied|permission|sign(?:ed)? in\b|\blog ?in\b|password|authori[sz]|\bauthenticat|credentials|api[ _]?key|log in|logged in|"
     r"subscribed|forbidden|\b40[13]\b|not allowed to|access to (?:this|the)|expired token|token (?:is|"
     r"has) (?:unknown|expired)",
 )
 TIMEOUT = any_of(
     r"\btime[sd]?[ _-]?out|\btimedout|\bdeadline|took (?:too long|longer|more than)|taking (?:too long|"
-    r"longer)|time[ -]?(?:limit|budget)|etimedout|sockettimedout|too slow|ran too long|"
+    r"longer)|time[ -]?(?:limit|budget)|etimedout|sockettimedout|too slow|ran too long|wall ?time|\b(?:hung|stalled)\b|cancell?ed while waiting|"
     r"(?:maximum|allowed|allotted|permitted|given|execution) (?:\w+ ){0,2}time|time (?:allowed|exceeded|"
     r"allotted|was used|ran out|is up|has elapsed)|out of time|in time\b|gave up waiting|stopped waiting",
     rf"(?:\bno\b|\bwithout\b|{NOT}|\bnothing\b|\bstill\b)[^.]{{0,50}}\b(?:reply|repl\w+|respond\w*|"
@@ -41,11 +48,11 @@ TIMEOUT = any_of(
     rf"\b(?:504|408|524|522)\b(?!\d)",
 )
 UNREADABLE = any_of(
-    rf"(?:{NOT}|\binvalid\b|\bbad\b|\bmust be\b|\bexpected\b|\bwell-?formed|\bproper\b|\bin\b|\bas\b|"
+    rf"(?:{NOT}|\binvalid\b|\bbad\b|\bmust be\b|\bexpected\b|\bproper\b|\bin\b|\bas\b|"
     rf"\bcould not\b|\bfail\w*)[^.]{{0,40}}\b{FORMAT}\b(?! (?:value|serializable|payload received))|"
     rf"\b{FORMAT}\W? ?(?:decode|decoding|pars\w+|parse|syntax|reader|exception|error|invalid|text must|"
     rf"format)|"
-    r"\bparse[ _]?(?:error|exception|failure)|\b(?:syntax|scanner|parser|lexer|lexical|decode|"
+    r"pars(?:e|er|ing)[ _]?(?:error|exception|failure)|\b(?:syntax|scanner|parser|lexer|lexical|decode|"
     r"output parser|json\w*) ?(?:error|exception)|\bproblems? parsing|unexpected (?:end|eof|token|"
     r"character|indent|symbol|string|identifier|trailing)|unterminated|unbalanced|unclosed|unmatched|"
     r"never closed|not closed|no partner|"
@@ -58,14 +65,16 @@ UNREADABLE = any_of(
     rf"quote|tag|paren\w*)s? (?:is |are )?(?:missing|found|opened|absent)|"
     r"\bgarbled|comma expected|\bprolog|e parse\b|\bquotation mark|parenthes[ie]s (?:too|missing|is)|"
     r"\bstray comma|\bparsable|\bplain (?:prose|text)\b|load as a dict|\bmalformed|\bdeseriali[sz]|"
-    r"well-?formed|\btruncated|cut off|dangling|looking for beginning|make sense of|not decodable|"
+    rf"{NOT} (?:\w+ )?well-?formed\b(?! (?:email|ur[li]|address|date|number))|\bpars(?:e|ing) (?:\w+ ){{0,3}}"
+    rf"(?:arguments?|call|action|output|message|request|body)\b|"
+    r"\btruncated|cut off|dangling|looking for beginning|make sense of|not decodable|(?:not|n't) decode\b|"
     r"numeric literal",
     rf"{CANNOT} (?:be )?(?:read|understand|understood|interpret\w*|decod\w*|extract\w*|make sense|pars\w*|"
     rf"load\w*|make out)\b(?! (?:\S+ ){{0,3}}(?:as|to) (?:an? )?{TYPE}\b)(?! (?:properties|from))|"
     rf"(?:could|can)(?: not|n't|not) be (?:\w+ )?(?:parsed|read|decoded|interpreted|understood|extracted|"
     rf"loaded)",
     r"(?:no|not|n't|missing|invalid|illegal|incomplete|broken|incorrect|"
-    r"improper)\b[^.]{0,30}\b(?:action input|(?:tool|function)[ _-]call\b(?! (?:to|of) \W?TOOL)|"
+    r"improper)\b[^.]{0,30}\b(?:action input|(?:tool|function)[ _-]call\b(?! (?:(?:to|of) )?\W?TOOL)|"
     r"call syntax|call format|required format|action (?:was )?(?:found|detected))|(?:tool|function|"
     r"action)[ -]?call (?:format|syntax|block)|\bcould not (?:find|extract) (?:an? |the )?(?:action|call)|"
     r"(?:follow|required|correct|expected) (?:the )?(?:\w+ )?format\b|use the format|"
@@ -91,6 +100,7 @@ NO_TOOL = any_of(
     rf"(?:tool|function|method|action)s? (?:that )?you (?:have|can)|"
     r"no (?:handler|implementation|tool|function|plugin) (?:\S+ ){0,3}(?:for|answers|named|called|with)|"
     r"handler for .{0,20}TOOL|there(?: is|'s) no \W?TOOL|unimplemented|cannot (?:get|post|put) /|"
+    r"\bonly (?:\S+ ){1,6}(?:are|is|may be|can be) (?:declared|called|available|usable|defined)\b|"
     r"among your tools|(?:should|use) (?:be )?(?:instead )?one of[: ]|instead one of|undefined (?:method|"
     r"function|tool)|is not a function|(?:tool|function|action)\W? (?:lookup|name) (?:failed|invalid)|"
     r"\bmethod not (?:found|allowed)|hallucinated|not in the (?:registry|list)|"
@@ -100,11 +110,11 @@ INFRASTRUCTURE = any_of(
     r"rate.{0,3}limit|rate exceeded|too many (?:requests|calls|concurrent|connections|clients)|throttl|"
     r"quota|overload|temporar(?:y|ily)|(?<!tool )unavailable|\b(?:is|are|currently|went|be) (?:down|"
     r"offline|busy)\b|maintenance|(?:try|trying|come back|retry)(?: \w+)? (?:again|later|in)\b|\bretr(?:y|"
-    r"ies)\b|try again|"
-    r"connection|connect(?:ing)? (?:to|call)|unreachable|\bnetwork|\bdns\b|name resolution|"
+    r"ies)\b(?! with)|try again|"
+    r"connection|no such host|\b(?:tcp|udp)\b|connect(?:ing)? (?:to|call)|unreachable|\bnetwork|\bdns\b|name resolution|"
     r"name or service|getaddrinfo|outage|experiencing|could not resolve|healthy|server error|"
     r"contact (?:us|the api provider)|read econ|\b(?:econ|ehost|enet|enotfound|eai|epipe)|spike|"
-    r"unknown ?host|high load|heavy load|traffic|slow down|transport|\bsocket|\bssl|\btls\b|certificate|"
+    r"unknown ?host|high load|heavy load|traffic|slow down|too (?:quickly|fast|often)|\b(?:calls|requests) (?:a|per|each|every) \w+|transport|\bsocket|\bssl|\btls\b|certificate|"
     r"handshake|"
     r"broken pipe|remote (?:end|protocol|host)|disconnect|internal\b.{0,12}\berror|^\d+ internal\b|"
     r"bad gateway|upstream|backend|crash|slow ?down|request rate|out of memory|no space left|capacity|"

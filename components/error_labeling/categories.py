@@ -11,10 +11,7 @@ import re
 from components.contracts.tool_errors import ToolError
 from components.error_labeling.argument_words import CONVERT, EXTRA, MISSING, VALUE, WRONG
 from components.error_labeling.call_words import INFRASTRUCTURE, NO_TOOL, OWN, TIMEOUT, UNREADABLE
-from components.error_labeling.words import (
-    TYPE,
-    any_of,
-)
+from components.error_labeling.words import PARAMETER, TYPE, Q, any_of
 
 _EXACT: tuple[tuple[ToolError, re.Pattern[str]], ...] = (
     (
@@ -27,7 +24,7 @@ _EXACT: tuple[tuple[ToolError, re.Pattern[str]], ...] = (
         ToolError.MISSING_PARAMETER,
         re.compile(
             r"(?i:(?:must|has to|have to|needs? to|should)(?: also)? be (?:supplied|provided|specified|"
-            r"given|passed|present|filled|included|sent|stated|there|non-?empty|set)\b(?! (?:as|to|in|at|"
+            r"given|passed|present|filled in|filled|included|sent|stated|there|non-?empty|set)\b(?! (?:as|to|in|at|"
             r"by|when)\b))|(?i:value for) \W?PARAM\W? (?i:(?:was |is )?(?:not|missing))"
         ),
     ),
@@ -39,12 +36,27 @@ _EXACT: tuple[tuple[ToolError, re.Pattern[str]], ...] = (
         ),
     ),
     (
+        ToolError.PARAMETER_HALLUCINATION,
+        any_of(
+            rf"\bextra (?:forbidden|inputs?|keys?|propert\w+|{PARAMETER})\b|\bunknown name\b",
+            rf"\b(?:no|not have an?) (?:such )?(?:{PARAMETER}|setter|keyword) (?:called |named |for )?{Q}(?-i:PARAM)\b"
+            rf"(?! (?:was|is|were) )",
+            r"(?-i:\bPARAM)\b\W* (?:was |is )?(?:not|n't) (?:found|known|declared|listed) (?:in|by|to|for) \W?(?-i:TOOL)\b",
+        ),
+    ),
+    (ToolError.WRONG_TYPE_OR_VALUE, any_of(r"\bvalid \w+ is required\b")),
+    (
+        ToolError.MISSING_PARAMETER,
+        any_of(r"[\"'`]required[\"'`](?! (?:property|field))", r"\b(?:received|got)\b\W+(?:undefined|null|none)\b", r"\bnull value in column",
+               r"\bmust not be (?:null|none|empty|blank)\b"),
+    ),
+    (
         ToolError.TOOL_HALLUCINATION,
         re.compile(
             r"[Nn]o module named \W?TOOL|^\W*(?:Key ?Error|Lookup Error)\W+TOOL\W*$|\bTOOL: not found$"
         ),
     ),
-    (ToolError.TOOL_INSTABILITY, re.compile(r"(?i:rate.?limit|quota|too many requests)")),
+    (ToolError.TOOL_INSTABILITY, any_of(r"rate.?limit|quota|too many requests|\bno route\b(?! for|.{0,9}\bTOOL)")),
     (
         ToolError.TOOL_HALLUCINATION,
         re.compile(
@@ -54,12 +66,12 @@ _EXACT: tuple[tuple[ToolError, re.Pattern[str]], ...] = (
     ),
     (
         ToolError.PARAMETER_HALLUCINATION,
-        re.compile(r"PARAM\W+ (?i:is not an? (?:\w+ )?(?:argument|parameter|option|field))"),
+        re.compile(r"PARAM\W* (?i:is not an? (?:\w+ )?(?:argument|parameter|option|field))"),
     ),
     (
         ToolError.MISSING_PARAMETER,
         re.compile(
-            r"PARAM\W+ (?i:(?:must|has to|needs to|should) be (?:supplied|provided|given|specified|set|"
+            r"PARAM\W* (?i:(?:must|has to|needs to|should) be (?:supplied|provided|given|specified|set|"
             r"passed|present|filled|included)|(?:can|must|may|should)(?:not| not|n't) be (?:none|null|"
             r"empty|blank|undefined|omitted))|^\W*Key ?Error\W+PARAM\W*$|\b(?i:missing|required|blank|"
             r"null)\W+PARAM\W*$"
@@ -69,12 +81,14 @@ _EXACT: tuple[tuple[ToolError, re.Pattern[str]], ...] = (
         ToolError.PARAMETER_HALLUCINATION,
         re.compile(
             r"(?i:unexpected|unknown|unrecogni[sz]ed) (?i:keyword )?(?i:arguments?|parameters?|fields?|"
-            r"propert(?:y|ies)|keywords?|options?|keys?|flags?)\b(?! (?i:value|type))|\WPARAM\W+ (?i:is|"
+            r"propert(?:y|ies)|keywords?|options?|keys?|flags?)\b(?! (?i:value|type))|\WPARAM\W* (?i:is|"
             r"was) (?i:not allowed|not expected|unexpected|unknown|unsupported)|"
-            r"PARAM\W+ (?i:was unexpected)"
+            r"PARAM\W* (?i:was unexpected)"
         ),
     ),
 )
+
+POSITION = any_of(r"\b(?:line|lineno|line ?number)\W{0,2} ?\d+\W{1,3}(?:column|col|char|position|column ?number)\b")
 
 CATEGORIES: tuple[tuple[ToolError, re.Pattern[str]], ...] = (
     *_EXACT,
@@ -87,6 +101,7 @@ CATEGORIES: tuple[tuple[ToolError, re.Pattern[str]], ...] = (
     (ToolError.PARAMETER_HALLUCINATION, EXTRA),
     (ToolError.TOOL_HALLUCINATION, NO_TOOL),
     (ToolError.TOOL_INSTABILITY, INFRASTRUCTURE),
+    (ToolError.PARSE_FAILURE, POSITION),
     (ToolError.WRONG_TYPE_OR_VALUE, WRONG),
 )
 
@@ -126,9 +141,42 @@ _NAMED = (
 )
 
 
+# Names of exceptions that say less than the message after them.
+_GENERAL_NAME = re.compile(
+    r"^\W*(?:\w+\.)*(?:(?:Value|Type|Key|Argument|Runtime|Lookup|Validation|Assertion|Name)? ?(?:Error|Exception)|"
+    r"Internal Error|Fatal Error)\s*:\s*(?=\S+ \S+ \S)"
+)
+_NUMBERS = re.compile(
+    r"given (?P<given>\d+), expected (?P<expected>\d+)|"
+    r"(?:expected|expects|takes|requires)(?: exactly| at least| at most)? (?P<expected_first>\d+)"
+    r"(?: (?:positional|required|or more))* (?:arguments?|parameters?)\W[^.]{0,20}?\b(?P<given_last>\d+)\b",
+    re.IGNORECASE,
+)
+
+
 def category_of(text: str) -> ToolError | None:
     """The first category whose words the message has; None when it only says that something failed.
 
     text: normalised (`normalise.normalise`).
     """
-    return next((error for error, pattern in (*CATEGORIES, *_NAMED) if pattern.search(text)), None)
+    counted = _counted(text)
+    if counted is not None:
+        return counted
+    said = _GENERAL_NAME.sub("", text)
+    patterns = (*CATEGORIES, *_NAMED)
+    return next(
+        (error for one in (said, text) for error, pattern in patterns if one and pattern.search(one)), None
+    )
+
+
+def _counted(text: str) -> ToolError | None:
+    """Too few or too many arguments by the two numbers of a message such as "given 0, expected 1"."""
+    found = _NUMBERS.search(text)
+    if found is None:
+        return None
+    numbers = {name: int(one) for name, one in found.groupdict().items() if one is not None}
+    given = numbers.get("given", numbers.get("given_last"))
+    expected = numbers.get("expected", numbers.get("expected_first"))
+    if given is None or expected is None or given == expected:
+        return None
+    return ToolError.MISSING_PARAMETER if given < expected else ToolError.PARAMETER_HALLUCINATION

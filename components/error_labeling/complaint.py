@@ -10,6 +10,7 @@ regression over the development wordings, and sentences of an encyclopedia again
 import math
 import re
 
+from components.error_labeling.content import HIDDEN
 from components.error_labeling.idioms import IDIOMS, STATEMENTS
 from components.error_labeling.prose import (
     ADVICE,
@@ -86,30 +87,49 @@ _ASK = (
 )
 
 FEATURES: tuple[tuple[str, float, re.Pattern[str]], ...] = (
-    ("idiom", 1.3, IDIOMS),
-    ("statement", 1.4, STATEMENTS),
-    ("failed", 0.9, any_of(rf"\b{_FAILED}\b")),
-    ("cannot", 1.1, any_of(rf"\b{CANNOT}\b")),
-    ("error", 1.1, any_of(rf"\b{_ERROR}\b")),
-    ("weak failed", 1.1, any_of(rf"\b{_WEAK_FAILED}\b")),
-    ("not", 0.9, any_of(NOT)),
-    ("must", 1.25, any_of(rf"\b{_MUST}\b")),
-    ("technical", 0.95, any_of(rf"\b{_TECHNICAL}\b")),
-    ("noun", 0.4, any_of(rf"\b{_NOUN}\b")),
-    ("weak noun", 0.35, any_of(rf"\b{_WEAK_NOUN}\b")),
+    ("idiom", 1.6, IDIOMS),
+    ("statement", 1.45, STATEMENTS),
+    ("failed", 0.6, any_of(rf"\b{_FAILED}\b")),
+    ("cannot", 0.8, any_of(rf"\b{CANNOT}\b")),
+    ("error", 0.75, any_of(rf"\b{_ERROR}\b")),
+    ("weak failed", 0.6, any_of(rf"\b{_WEAK_FAILED}\b")),
+    ("not", 0.55, any_of(NOT)),
+    ("must", 0.6, any_of(rf"\b{_MUST}\b")),
+    ("technical", 0.9, any_of(rf"\b{_TECHNICAL}\b")),
+    ("noun", 0.7, any_of(rf"\b{_NOUN}\b")),
+    ("weak noun", 0.65, any_of(rf"\b{_WEAK_NOUN}\b")),
     ("nouns", 0.7, any_of(rf"\b(?:{_NOUN}|{_TECHNICAL})\b.+\b(?:{_NOUN}|{_TECHNICAL})\b")),
-    ("tool", 2.3, any_of(r"\b(?-i:TOOL)\b")),
-    ("parameter", 1.8, any_of(r"\b(?-i:PARAM)\b")),
-    ("value", 0.4, any_of(r"\b(?-i:VALUE)\b")),
+    ("tool", 3.1, any_of(r"\b(?-i:TOOL)\b")),
+    ("parameter", 1.85, any_of(r"\b(?-i:PARAM)\b")),
+    ("value", 0.65, any_of(r"\b(?-i:VALUE)\b")),
     (
         "code",
-        0.2,
+        0.1,
         any_of(
             r"[\"'`][\w.\-]{1,40}[\"'`]|\w\(\)|\w+\.\w+\.\w+|::|\$\w|--\w|\b0x|[\[{(]\w+[\]})]|\w=\w|"
             r"\(_?\w+\.\w+:\d+\)"
         ),
     ),
-    ("ask", 0.3, any_of(rf"\b{_ASK}\b")),
+    ("apology", 1.45, any_of(r"^\W*(?:sorry|oops|whoops|apologies|unfortunately|uh-?oh|hmm)\b(?=.*(?-i: [a-z]))")),
+    (
+        "speaker",
+        1.5,
+        any_of(
+            r"\b(?:i|we) (?:\w+ )?(?:can(?:not|'t)|could(?:n't| not)|do(?:n't| not)|did(?:n't| not)|unable|stopped|"
+            r"gave up|expected|need|failed)\b(?! (?:be|do|care|think|have done|know what|tell you|like|want|just)\b)|\b(?:i|we) (?:was|were|am|are) (?:unable|not able|experiencing)\b|\bour\b"
+        ),
+    ),
+    ("addressed", 0.75, any_of(r"\b(?:you (?:called|passed|gave|sent|used|asked|left|tried|need|must)|your (?:\w+ )?(?:call|request|input|arguments?|query|json))\b|^(?:please|choose|use|try|check|provide|retry)\b|[.!;,] (?:please|choose|use|try|check|provide|retry|call)\b")),
+    (
+        "choices",
+        1.2,
+        any_of(
+            r"\b(?:choose from|one of|available (?:\w+ )?(?:are)?|accepted|allowed|valid \w+|supported|permitted|options)"
+            r"(?: are)?\b ?[:(\[]"
+        ),
+    ),
+    ("quoted", -0.55, any_of(HIDDEN)),
+    ("ask", -0.4, any_of(rf"\b{_ASK}\b")),
     (
         "begins",
         0.85,
@@ -118,42 +138,42 @@ FEATURES: tuple[tuple[str, float, re.Pattern[str]], ...] = (
             rf"it\b|your\b|we\b|i\b|you\b)"
         ),
     ),
-    ("definite", -0.7, any_of(r"^(?:the|this|that|an?)\b")),
-    ("article", -2.5, ARTICLE),
-    ("prose", -2.8, PROSE),
-    ("program", -4.0, CODE),
-    ("success", -2.5, SUCCESS),
-    ("past", -0.35, re.compile(r"\b(?:was|were|had|brought|said|became|began|asked|would)\b")),
-    ("names", -1.3, re.compile(r"(?<=[a-z,] )(?!I\b|JSON\b|TOOL|PARAM|VALUE|Error|Exception)[A-Z][a-z]{2,}")),
+    ("definite", -0.85, any_of(r"^(?:the|this|that|an?)\b")),
+    ("article", -2.8, ARTICLE),
+    ("prose", -3.5, PROSE),
+    ("program", -4.2, CODE),
+    ("success", -2.75, SUCCESS),
+    ("past", -0.2, re.compile(r"\b(?:was|were|had|brought|said|became|began|asked|would)\b")),
+    ("names", -0.8, re.compile(r"(?<=[a-z,] )(?!I\b|JSON\b|TOOL|PARAM|VALUE|Error|Exception)[A-Z][a-z]{2,}")),
     (
         "title",
-        -0.8,
+        -0.95,
         re.compile(
             r"^(?:[A-Z][\w'!,]*|of|the|in|and|a|to|for|on)(?: (?:[A-Z][\w'!,-]*|of|the|in|and|a|to|for|on|"
             r"\d+:?))+$"
         ),
     ),
-    ("question", -1.3, re.compile(r"\?\s*$|^\d+\. |^(?:In|By|An?|For|To|If|When|With|Although|However)\b ")),
-    ("nothing", -3.0, NOTHING),
+    ("question", -1.55, re.compile(r"\?\s*$|^\d+\. |^(?:In|By|An?|For|To|If|When|With|Although|However)\b ")),
+    ("nothing", -3.25, NOTHING),
     ("titled", -0.8, re.compile(r"^[A-Z][^:'\"`(]{3,60}: (?:In|The|An?|It|He|She|This)\b")),
     ("explained", -3.5, EXPLAINED),
-    ("advice", -2.5, ADVICE),
-    ("generic", -2.0, GENERIC),
+    ("advice", -2.65, ADVICE),
+    ("generic", -2.6, GENERIC),
     (
         "general",
-        -0.9,
+        -1.0,
         re.compile(r"\b(?:such as|known as|often|usually|one of the|is called|are called|most)\b"),
     ),
     (
         "describes",
-        -1.1,
+        -1.3,
         re.compile(
             r"\b(?:returns|reduces|depends|consists|raises|lets|lasts|proves|comes|refers|marked|"
             r"published|released|granted|caused)\b|\ba \w+ of\b"
         ),
     ),
-    ("listing", -2.5, LISTING),
-    ("number", -0.65, re.compile(r"\b\d+(?:\.\d+)?\s*%|: \d+(?:\.\d+)?\s*\w*$|\b(?:1[89]|20)\d\d\b")),
+    ("listing", -1.55, LISTING),
+    ("number", -1.35, re.compile(r"\b\d+(?:\.\d+)?\s*%|: \d+(?:\.\d+)?\s*\w*$|\b(?:1[89]|20)\d\d\b")),
 )
 
 
@@ -188,7 +208,7 @@ PREDICATES = frozenset(
     }
 )
 CONCRETE = ("idiom", "technical", "noun", "tool", "parameter", "value", "code")
-WEIGHTS = (*(weight for _, weight, _ in FEATURES), -1.5, -1.4, -1.3, -1.35, 1.1, -1.1, -0.15)
+WEIGHTS = (*(weight for _, weight, _ in FEATURES), -1.5, -1.7, -1.45, -0.85, 1.15, -1.3, -0.15)
 
 
 def complaint_points(text: str) -> float:

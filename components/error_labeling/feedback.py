@@ -18,8 +18,9 @@ from components.contracts.tool_errors import ToolError
 from components.contracts.tool_schemas import ToolSchema, validate_call
 from components.error_labeling.categories import category_of
 from components.error_labeling.complaint import COMPLAINT, complaint_points, has_failure_word
+from components.error_labeling.content import REPORT, hide_quotes, last_log_line
 from components.error_labeling.markers import NAMED, PHRASES, STATUS_LINE, STRONG_NAME
-from components.error_labeling.normalise import normalise
+from components.error_labeling.normalise import hide_values, normalise
 from components.error_labeling.prose import (
     ADVICE,
     ARTICLE,
@@ -34,6 +35,7 @@ from components.error_labeling.prose import (
     repeats_title,
 )
 from components.error_labeling.structured import (
+    STRUCTURED_CHARACTERS,
     field_complaints,
     parse_structure,
     read_list,
@@ -74,12 +76,17 @@ def _read(text: str, call: ToolCall | None, tools: Sequence[ToolSchema], slack: 
         return _structured(value, call, tools, slack)
     if isinstance(value, list):
         words = normalise(read_list(value), call, tools)
-        return (category_of(words) or ToolError.TOOL_CALL_FAILURE) if words else None
+        return (_category(call, words) or ToolError.TOOL_CALL_FAILURE) if words else None
     if isinstance(value, str) and " " in value:
         return _plain(value, call, tools, slack)
     if value is not None:
         return None
     return _echoed_key(text, call) or _plain(text, call, tools, slack)
+
+
+def _category(call: ToolCall | None, words: str) -> ToolError | None:
+    """The category of words in which what the call said is hidden: a value may read like any failure."""
+    return category_of(hide_values(words, call))
 
 
 def _structured(
@@ -89,12 +96,12 @@ def _structured(
     if complaints:
         found = [normalise(f"field {field}: {one}", call, tools) for field, one in complaints]
         if all(complaint_points(one) >= COMPLAINT + 0.5 - slack for one in found):
-            return category_of(". ".join(found)) or ToolError.TOOL_CALL_FAILURE
+            return _category(call, ". ".join(found)) or ToolError.TOOL_CALL_FAILURE
     reading = read_object(value)
     words = normalise(reading.words, call, tools)
     if not reading.failed:
         return _plain(reading.words, call, tools, slack + 0.75) if reading.only_words else None
-    category = category_of(words) or reading.category
+    category = _category(call, words) or reading.category
     if not reading.certain and category is None:
         return None  # a result with a field of that name
     return category or ToolError.TOOL_CALL_FAILURE
@@ -104,34 +111,36 @@ def _plain(text: str, call: ToolCall | None, tools: Sequence[ToolSchema], slack:
     """A reply that is text: marked as an error where it begins, or a short complaint about a call."""
     if text.lower().startswith("traceback (most recent call last)"):
         text = "Error: " + text.rstrip().rpartition("\n")[2]
-    raw = text[:MARKED_CHARACTERS]
+    logged = last_log_line(text[:STRUCTURED_CHARACTERS])
+    if logged == "":
+        return None
+    raw = (logged or text)[:MARKED_CHARACTERS]
     if STATUS_LINE.match(raw) and raw.lstrip().startswith("<"):
         title = " ".join(_TITLE.findall(text[:4000])) or raw
-        return category_of(normalise(title, call, tools)) or ToolError.TOOL_CALL_FAILURE
+        return _category(call, normalise(title, call, tools)) or ToolError.TOOL_CALL_FAILURE
     words = normalise(raw, call, tools)
     if not words:
         return None
-    if _is_titled_prose(raw) or (EXPLAINED.search(raw) and not re.search(r"\b(?:TOOL|PARAM)\b", words)):
+    if _is_titled_prose(raw) or repeats_title(raw) or REPORT.search(raw) or (EXPLAINED.search(raw) and not re.search(r"\b(?:TOOL|PARAM)\b", words)):
         return None
     if _is_marked(raw, words):
-        category = category_of(words)
+        category = _category(call, words)
         named = STRONG_NAME.match(raw) is not None
         if CODE.search(raw) or (
             ARTICLE.search(words[:200]) and (category is None or PROSE.search(raw) or not named)
         ):
             return None
         if (
-            repeats_title(raw)
-            or NAME_OF_WORK.search(raw[:80])
+            NAME_OF_WORK.search(words[:80])
             or (not named and any(sign.search(words) for sign in (SUCCESS, ADVICE, GENERIC)))
         ):
             return None
         if is_essay(raw) and (PROSE.search(raw) or GENERIC.search(raw)):
             return None
         return category or ToolError.TOOL_CALL_FAILURE
-    points = complaint_points(words if len(text) <= MARKED_CHARACTERS else text)
+    points = complaint_points(hide_quotes(words) if len(text) <= MARKED_CHARACTERS else text)
     if points >= COMPLAINT - slack and (not slack or has_failure_word(words)):
-        return category_of(words) or ToolError.TOOL_CALL_FAILURE
+        return _category(call, words) or ToolError.TOOL_CALL_FAILURE
     return None
 
 

@@ -108,8 +108,7 @@ STATEMENTS = any_of(
     r"fully booked|full|under maintenance|restarting|private|closed)\W*$",
     r"\byou (?:do not|don't|are not|aren't|may not|cannot|can't|must be|must first|need to|have to|"
     r"have (?:used|reached|exceeded|hit|run out|no)|did not|didn't|lack|already|haven't|have not|called|"
-    r"passed|sent|gave|are sending)\b|\byou're (?:not|sending)|\b(?:i|we) (?:do not|don't|cannot|can't|"
-    r"could not|couldn't|need|was hoping|expected|were not)\b",
+    r"passed|sent|gave|are sending)\b|\byou're (?:not|sending)|\b(?:i|we) (?:was|were) hoping\b",
     rf"(?:\bnot?\b|n't|\bnothing\b|\bnever\b).{{0,40}}(?:\bin time\b|\bin {SECONDS})|\b(?:hung|stalled|"
     rf"stuck|froze)\b|wall ?time|(?:ran|running|run) out of (?:time|memory)|"
     rf"\bbefore \S+ (?:had )?(?:finished|replied|answered)|taking too long|deadline passed|\bno route\b|"

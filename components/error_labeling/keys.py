@@ -48,7 +48,7 @@ STATUS_KEYS = frozenset(
 OUTCOME_KEYS = ("status", "result", "state", "outcome", "type", "code", "response", "level", "severity")
 WORD_KEYS = (
     "message", "messages", "msg", "detail", "details", "description", "reason", "title", "text", "type", "code", "cause", "hint", "note", "info",
-    "information", "warning", "comment", "explanation", "notice", "why", "because", "problem", "issue", "remark", "advice", "summary",
+    "information", "warning", "comment", "explanation", "notice", "why", "because", "problem", "issue", "issues", "remark", "advice", "summary",
 )  # fmt: skip
 SAID_KEYS = frozenset(
     {
@@ -78,8 +78,11 @@ ENVELOPE = frozenset(
         "requestid", "timestamp", "time", "path", "instance", "param", "loc", "errors_count", "retry_after", "help", "resolution", "links", "meta",
         "documentation_url", "doc_url", "trace_id", "id", "jsonrpc", "tool", "function", "name", "kind", "object", "parameter", "field", "argument",
         "input", "value", "req_method", "level", "severity", "service", "domain", "url", "headers", "method", "expected", "received", "keys", "source",
+        "parameters", "params", "fields", "arguments", "requested", "tool_name", "function_name", "issues",
     }
 )  # fmt: skip
+# Inside a finding these repeat what was sent: content of the call, not words about it.
+ECHOED = frozenset({"input", "url", "ctx", "instance", "loc", "rejectedValue", "input_value"})
 NOTHING_VALUES = (
     None,
     "",

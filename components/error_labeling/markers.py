@@ -21,7 +21,7 @@ NAMED = any_of(
     r"argument|command|database|sql|"
     r"curl|schema|request|response|TOOL)[ -]+){0,4}(?:error|exception|failure|errors|err|panic|"
     r"fatal)\b[\])>*`]*"
-    r"(?:\s*[:=!\u2013\u2014]|\s*\((?!noun|n\.|film|song|album|band|novel|disambig)|\s+-\s|\s*$|\[\w+\]|"
+    r"(?:\s*[:=\u2013\u2014]|!(?! (?:at|of|in|and) )|\s*\((?!noun|n\.|film|song|album|band|novel|disambig)|\s+-\s|\s*$|\[\w+\]|"
     r"\s*\.{3}|\s+[#\-(]?\d+|\s+code\b|\s+(?:near|at (?:offset|line|position|char|column|byte|index))\b|"
     r"\.\s|\.$|\s+(?:while|when|during|calling|executing|running|"
     r"processing|occurred|invoking|reading|loading|parsing|fetching|getting|creating|opening|retrieving|"
@@ -34,7 +34,7 @@ NAMED = any_of(
     r"(?:[\w$]+\.)*(?-i:[A-Z])\w*(?-i:Error|Exception|Fault|Failure|Timeout|Expired|Unavailable|Denied|"
     r"Violation|Warning|Interrupt|Refused|Exceeded)"
     r"(?:\s*[:(\[]|\s*$|\s+-\s|(?= \w+ at ))",
-    r"(?:[a-z_]\w*\.)+(?-i:[A-Z])\w*\s*(?::|$)|\d+ (?:\w+ )?errors? (?:for|in|found(?! by)|detected|"
+    r"(?:(?-i:[a-z_])\w*\.)+(?-i:[A-Z])\w*\s*(?::|$)|\d+ (?:\w+ )?errors? (?:for|in|found(?! by)|detected|"
     r"occurred|while)\b",
     r"(?:\[?\d{4}-\d\d-\d\d[T ][\d:.,Z+]+\]?\s*[-|]?\s*)?[\[(]?(?-i:ERROR|WARN(?:ING)?|FATAL|CRITICAL|"
     r"SEVERE)\b[\])]?\s*[-:|\w]|\s*[\u274c\u26a0\u2717\u2718\u26d4]|\U0001f6ab|\U0001f6d1",
@@ -61,7 +61,7 @@ STATUS_LINE = any_of(
     r"(?:server|service|api|backend|upstream|TOOL) "
     r"(?:has )?(?:returned|responded|answered|replied)(?: with)?)\W{0,3}(?:(?:status|code|http|error|an?|"
     r"response)\W+)*(?:[45]\d\d\b|10\d\d\b)",
-    r"[45]\d\d\s*(?::|-|\u2013)\s*[A-Za-z]|\d{1,2} [A-Z_]{6,}\s*:|[A-Z]{4,}(?:_[A-Z]+)+\s*(?::|$)",
+    r"[45]\d\d\s*(?::|-|\u2013)\s*[A-Za-z]{3}|\d{1,2} [A-Z_]{6,}\s*:|[A-Z]{4,}(?:_[A-Z]+)+\s*(?::|$)",
     r"\s*(?:<\?xml[^>]*>\s*)?<(?:\w+:)?(?:error|exception|fault|errors|serviceexception\w*)\b",
     r"\s*(?:<!doctype[^>]*>\s*)?<html.{0,400}<(?:title|h1)>[^<]{0,40}(?:\b[45]\d\d\b|error|unavailable|"
     r"denied|bad gateway|time-?out|forbidden|not found|attention required)",

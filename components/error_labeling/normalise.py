@@ -49,6 +49,18 @@ def normalise(text: str, call: ToolCall | None, tools: Sequence[ToolSchema]) -> 
     return re.sub(r"(?<=[A-Za-z])_+(?=[A-Za-z])", " ", text).strip()
 
 
+def hide_values(text: str, call: ToolCall | None) -> str:
+    """A normalised text with the call's values as VALUE wherever they stand, quoted or not.
+
+    Only values that can't be mistaken for the message's own words: of several words or with a digit.
+    """
+    values = [str(value) for value in call.arguments.values()] if call is not None else []
+    for value in sorted(values, key=len, reverse=True):
+        if len(value) >= 5 and re.search(r"\s|\d", value):
+            text = text.replace(value, "VALUE")
+    return text
+
+
 def _replaced(text: str, names: set[str], by: str, *, quoted: bool = False) -> str:
     """quoted: only between quotes."""
     for name in sorted(names, key=len, reverse=True):
@@ -56,6 +68,9 @@ def _replaced(text: str, names: set[str], by: str, *, quoted: bool = False) -> s
         if quoted:
             pattern = rf"(?<=[\"'`]){re.escape(name)}(?=[\"'`])"
         elif name.lower() in _ORDINARY:
-            pattern = rf"{_BEFORE}(?<!\w){re.escape(name)}(?!\w)|(?<!\w){re.escape(name)}(?!\w){_AFTER}"
+            pattern = (
+                rf"{_BEFORE}(?<!\w){re.escape(name)}(?!\w)|"
+                rf"(?<!\w)(?<!your )(?<!this ){re.escape(name)}(?!\w){_AFTER}"
+            )
         text = re.sub(pattern, by, text)
     return text

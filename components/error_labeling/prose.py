@@ -4,7 +4,7 @@ import re
 
 # An article's first sentence says what its subject is; a message about a failed call does not.
 ARTICLE = re.compile(
-    r"(?<!there )\b(?:is|was|are|were|refers? to|describes?|denotes?|means|reacts?|lasts?|comes?|occurs?|"
+    r"(?<!there )\b(?:is|was|are|were|refers? to|describes?|tells?|indicates?|signals?|denotes?|means|reacts?|lasts?|comes?|occurs?|"
     r"arises?|happens?)\s+(?:that\b|when\b|(?:raised|thrown|shown|used|caused) (?:when|by|if|to)\b|"
     r"(?:an?|one of|the)\s+(?!(?:required|mandatory|missing|valid|invalid|known|registered|recogni[sz]ed|"
     r"legal|supported|necessary|problem|error|wrong|unknown|unsupported|bad|"
@@ -27,7 +27,7 @@ PROSE = re.compile(
 )
 
 CODE = re.compile(
-    r"^\s*(?:def |class |import |from \w+ import|try:|except |raise |throw |assert |return |for \w+ in |"
+    r"^\s*(?:def |commit [0-9a-f]{7}|diff --git |class |import |from \w+ import|try:|except |raise |throw |assert |return |for \w+ in |"
     r"while |function |const |let |var |SELECT |INSERT |UPDATE |git |\$ |>>> |#include|public |if |"
     r"console\.|[\w.]+\(.*\);$|curl |```)|```|\n\s+(?:return|raise|except|catch|throw|if|for|print)\b"
 )
@@ -49,11 +49,11 @@ NOTHING = re.compile(
     r"handler|value|argument|parameter)[\w-]+ ){0,3}?(?:results?|match(?:es)?|records?|events?|items?|"
     r"entries|hits|documents?|articles?|data|rows|flights?|"
     r"hotels?|restaurants?|products?|messages?|news|occurrences|suggestions?|recommendations?|content|"
-    r"information|activity|activities|advice\b[\w ]*)\b|nothing|none|null|nil|n/?a|unknown|unavailable|"
+    r"information|activity|activities|issues?|alerts?|files?|tickets?|comments?|solutions?|advice\b[\w ]*)\b|nothing|none|null|nil|n/?a|unknown|unavailable|"
     r"empty|undefined|false|no|yes|not applicable|not available)"
     r"(?: (?:was|were|is|are|has been|have been|has))?(?: (?:found|available|matched|exists?|returned|"
-    r"scheduled|planned|to show|to report))?(?:\W*$| (?:for|in|on|at|with|matching|that|near|around|"
-    r"between|from|within|to|about|were|are|found)\b)(?!.*\b(?:parameter|argument|tool|function|api|error|"
+    r"scheduled|planned|to show|to report))?(?:\W*$| (?:for|in|on|at|with|matching|labelled|named|called|tagged|containing|that|near|around|"
+    r"between|from|within|to|about|were|are|found)\b)(?!.*(?<![\"'])\b(?:parameter|argument|tool|function|api|error|"
     r"provided|specified|supplied)\b)",
     re.IGNORECASE,
 )
@@ -70,7 +70,7 @@ EXPLAINED = re.compile(
     r"^What does\b|\bexplained\b|"
     r"\bmeaning(?:,| and)\b|\bmeaning and (?:causes|fixes)|: meaning\b|\bcauses and\b|\band fixes\b|"
     r"\bhere is how\b|\bvs\.? |"
-    r"- (?:MDN|Wikipedia|Stack Overflow|Real Python)\b|\b(?:tutorial|blog post)\b|\b(?:authors|doctors|"
+    r"- (?:MDN|Wikipedia|Stack Overflow|Real Python)\b|\b(?:tutorial|blog post)\b|\b(?:base|parent|sub|super) ?class\b|\b(?:authors|doctors|"
     r"officials|police|critics) sa(?:y|id)\b|"
     r"\braises [A-Z]\w+",
     re.IGNORECASE,
@@ -95,14 +95,14 @@ GENERIC = re.compile(
     r"often|become|return|occur|let|give|have|do|lead|use|report|continue|detect|make|show|happen|"
     r"arise)\b.{25}|"
     r"An? (?:[\w-]+ ){1,4}?(?:is|was|are|occurs?|arises?|happens?|appears?|means|refers|consists|lets?|"
-    r"allows?|detects?|can|may)\b.{15}|(?:It|They|These|Such) [a-z]+s? [a-z]|In [a-z ]+, |\w+ing an? \w+)|"
+    r"allows?|detects?|can|may)\b.{15}|(?:It|They|These|Such) [a-z]+s? [a-z]|In [a-z ]+, |\w+ing an? \w+|\w+ing (?:this|the|any) \w+[^:]{0,60} (?:gives|returns|raises|throws|yields|leads|causes|produces) )|"
     r"\boften\b|\busually\b|"
     r"\b(?:occurs?|arises?|happens?|appears|raised|used|shown|returned|displayed|reported|means?|meaning|"
     r"invented|named|called) (?:if|when|by|to|that|after|as|for)\b"
 )
 
 NARRATION = re.compile(
-    r"\b(?:became|released|describes?|aired|follows|explores?|distinguish\w*|tells|called|term|originally|"
+    r"\b(?:became|has become|released|describes?|aired|follows|explores?|distinguish\w*|tells|called|term|originally|"
     r"first|known|founded|written)\b"
 )
 
@@ -113,17 +113,21 @@ def repeats_title(text: str) -> bool:
     words = rest.split()
     if not colon or len(title) > 60 or len(words) < 8 or not rest[:1].isupper():
         return False
-    first = " ".join(words[:9]).lower()
-    return re.sub(r"\W*\(.*\)\W*|s$|^the ", "", title.lower()).strip() in first
+    subject = re.sub(r"\W*\(.*\)\W*|s$|^the ", "", title.lower()).strip()
+    if re.match(rf"(?:in )?(?:an? |the )?{re.escape(subject)}", rest.lower()):
+        return True
+    return " " in subject and subject in " ".join(words[:9]).lower()
 
 
 def is_essay(text: str) -> bool:
     """Whether it is a long whole sentence that speaks to nobody and quotes nothing."""
+    sentences = len(re.findall(r"[a-z]\. ?(?=[A-Z]|$)", text))
     return (
         len(text) >= 75
         and text[0].isupper()
         and text.rstrip().endswith(".")
+        and (sentences >= 3 or not re.search(r"\d{3}", text))
         and not re.search(
-            r"[\"'`{}<>=_\[\]/]|\b(?:you|your|please|this|TOOL|PARAM|VALUE|we|our)\b|\d{3,}", text
+            r"[\"'`{}<>=_\[\]/]|\b(?:you|your|please|this|TOOL|PARAM|VALUE|we|our|I|Sorry)\b|\d{5,}", text
         )
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 from components.contracts.tool_errors import ToolError
 from components.error_labeling.keys import (
+    ECHOED,
     ENVELOPE,
     ERROR_KEY,
     FAILED_WORDS,
@@ -61,7 +62,7 @@ def parse_structure(text: str) -> object:
 
 def read_object(value: Mapping[Any, Any], depth: int = 0) -> Reading:
     """Read a reply that is an object: its top level, or that of a wrapper, may say that it is an error."""
-    fields = {str(key).lower(): one for key, one in value.items()}
+    fields = {_plain_key(str(key)): one for key, one in value.items()}
     inside = _read_inside(fields, depth) if depth < 3 else None
     if inside is not None:
         return inside
@@ -83,7 +84,7 @@ def read_object(value: Mapping[Any, Any], depth: int = 0) -> Reading:
     return Reading(
         failed=bool(named or status or refused or said or located),
         certain=not others or refused or any(_is_slug(one) for one in named.values()),
-        words=f"{_all_words(fields, named)} {' '.join(said)}".strip(),
+        words=". ".join(filter(None, (_all_words(fields, named), *said))),
         category=next((found for one in codes if (found := _of_code(one))), None),
         only_words=not others and not fields.keys() - ENVELOPE - SAID_KEYS,
         coded=bool(named and status),
@@ -131,6 +132,12 @@ def _all_words(fields: Mapping[str, Any], named: Mapping[str, Any]) -> str:
     return ". ".join(filter(None, [*(_said(key, one) for key, one in named.items()), *rest]))
 
 
+def _plain_key(key: str) -> str:
+    """A key in lower case, without the one underscore that some services put before their own keys."""
+    key = key.lower()
+    return key if key.startswith("__") else key.removeprefix("_")
+
+
 def _is_slug(value: object) -> bool:
     """An error's name such as `channel_not_found`."""
     return isinstance(value, str) and re.fullmatch(r"[A-Za-z]+(?:[_-][A-Za-z]+)+", value) is not None
@@ -174,7 +181,11 @@ def _words(value: object, depth: int = 0) -> str:
     """The words in a field: its text, or those of the object or list that it holds."""
     if isinstance(value, Mapping):
         return (
-            ". ".join(_words(one, depth + 1) for one in value.values() if isinstance(one, str | list | dict))
+            ". ".join(
+                f"{key} {one}" if key in ("received", "expected") and isinstance(one, str) else _words(one, depth + 1)
+                for key, one in value.items()
+                if isinstance(one, str | list | dict) and key not in ECHOED
+            )
             if depth < 4
             else ""
         )

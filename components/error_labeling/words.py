@@ -42,7 +42,7 @@ UNKNOWN = (
     r"no such|extra|"
     r"extraneous|additional|superfluous|surplus|undocumented|unused|unavailable|unlisted|hallucinated|"
     r"invented|"
-    r"unevaluated|disallowed|redundant|illegal|foreign|stray|excess)"
+    r"unevaluated|disallowed|redundant|illegal|stray|excess)"
 )
 KNOWN = (
     r"(?:found|known|recogni[sz]ed|defined|declared|registered|available|offered|supported|permitted|"

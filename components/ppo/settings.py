@@ -17,8 +17,8 @@ class PPOSettings(StageSettings):
         "demo_calls": {
             "actor_learning_rate": 5e-4,
             "critic_learning_rate": 1e-3,
-            "max_samples": 64,
-            "rollouts_per_prompt": 2,
+            "max_samples": 32,
+            "rollouts_per_prompt": 4,
             "batch_size": 16,
             "micro_batch": 16,
             "epochs": 1,

@@ -26,8 +26,8 @@ SMALL = (
     "preset=demo",
     "base_model=model",
     "artifact_store=store",
-    "ingest.max_train=24",
-    "ingest.max_held_out=3",
+    "ingest.max_train=12",
+    "ingest.max_held_out=1",
     "sft.epochs=1",
     "sft.lora_rank=2",
     "sft.max_tokens=2048",
@@ -92,7 +92,7 @@ def test_the_table_has_every_row_with_what_was_measured(finished: Finished) -> N
         if row["title"] != "base model":
             assert row["moved"]["sft"] > 0
         assert (row["moved"]["ppo"] is not None) == ("IRM" in row["title"] or row["title"] == "All")
-    assert finished.summary["questions"]["overall"] >= 3
+    assert finished.summary["questions"]["overall"] == 2  # one a kind
     assert finished.summary["seconds"] > 0
 
 
