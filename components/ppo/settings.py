@@ -22,7 +22,7 @@ class PPOSettings(StageSettings):
             "batch_size": 16,
             "micro_batch": 16,
             "epochs": 1,
-            "kl_coefficient": 0.05,
+            "kl_coefficient": 0.1,
             "max_new_tokens": 48,
             "max_prompt_tokens": 1024,
             "lora_alpha": 32,
