@@ -1,6 +1,18 @@
 """What is said of arguments of failed calls: missing, made up, of a wrong type or value."""
 
-from components.error_labeling.words import BE, CANNOT, ISNT, KNOWN, NOT, PARAMETER, THING, TYPE, UNKNOWN, Q, any_of
+from components.error_labeling.words import (
+    BE,
+    CANNOT,
+    ISNT,
+    KNOWN,
+    NOT,
+    PARAMETER,
+    THING,
+    TYPE,
+    UNKNOWN,
+    Q,
+    any_of,
+)
 
 CONVERT = any_of(
     rf"\b{TYPE}[ _](?:parsing|type|from)|\bpars\w+ (?:\S+ ){{0,4}}?(?:(?:as|to|"
@@ -86,8 +98,8 @@ EXTRA = any_of(
 )
 WRONG = any_of(
     rf"\binvalid\b|\bnot (?:an? )?(?:\w+ )?(?:valid|legal|acceptable|accepted|allowed|permitted|one of|"
-    rf"of type|supported|recogni[sz]ed|between|in range)|\bwrong|value ?error|type ?error|"
-    rf"illegal ?argument|\bexpected\b|\bmust\b|should (?:be|have|match|contain)|(?:has|have|needs?) to (?:be|lie|match|have)\b|\bbetween -?\d|\b(?:unknown|unrecogni[sz]ed|unsupported) \w+ [\"'`]|out of (?:range|"
+    rf"of type|supported|recogni[sz]ed|between|in range)|(?<!went )\bwrong|value ?error|type ?error|"
+    rf"illegal ?argument|\bexpected\b|\bmust\b|should (?:be|have|match|contain)|(?:has|have|needs?) to (?:be|lie|match|have)\b|\bbetween -?\d|\bno time ?zone\b|\bonly (?:\S+ ){1, 7}allowed\b|\b(?:unknown|unrecogni[sz]ed|unsupported) \w+ [\"'`]|out of (?:range|"
     rf"bounds)|cannot (?:be )?(?:convert|cast|coerc|interpret|negative|zero|greater|less|lie)|"
     rf"can't multiply|\billegal|too (?:long|short|large|small|high|low|big|many characters)|"
     rf"exceeds|unsupported|validation|mismatch|greater than|less than|(?:allowed|permitted|valid|possible|"

@@ -47,8 +47,12 @@ _EXACT: tuple[tuple[ToolError, re.Pattern[str]], ...] = (
     (ToolError.WRONG_TYPE_OR_VALUE, any_of(r"\bvalid \w+ is required\b")),
     (
         ToolError.MISSING_PARAMETER,
-        any_of(r"[\"'`]required[\"'`](?! (?:property|field))", r"\b(?:received|got)\b\W+(?:undefined|null|none)\b", r"\bnull value in column",
-               r"\bmust not be (?:null|none|empty|blank)\b"),
+        any_of(
+            r"[\"'`]required[\"'`](?! (?:property|field))",
+            r"\b(?:received|got)\b\W+(?:undefined|null|none)\b",
+            r"\bnull value in column",
+            r"\bmust not be (?:null|none|empty|blank)\b",
+        ),
     ),
     (
         ToolError.TOOL_HALLUCINATION,
@@ -56,7 +60,10 @@ _EXACT: tuple[tuple[ToolError, re.Pattern[str]], ...] = (
             r"[Nn]o module named \W?TOOL|^\W*(?:Key ?Error|Lookup Error)\W+TOOL\W*$|\bTOOL: not found$"
         ),
     ),
-    (ToolError.TOOL_INSTABILITY, any_of(r"rate.?limit|quota|too many requests|\bno route\b(?! for|.{0,9}\bTOOL)")),
+    (
+        ToolError.TOOL_INSTABILITY,
+        any_of(r"rate.?limit|\b(?:ssl|tls)\b|quota|too many requests|\bno route\b(?! for|.{0,9}\bTOOL)"),
+    ),
     (
         ToolError.TOOL_HALLUCINATION,
         re.compile(
@@ -81,14 +88,16 @@ _EXACT: tuple[tuple[ToolError, re.Pattern[str]], ...] = (
         ToolError.PARAMETER_HALLUCINATION,
         re.compile(
             r"(?i:unexpected|unknown|unrecogni[sz]ed) (?i:keyword )?(?i:arguments?|parameters?|fields?|"
-            r"propert(?:y|ies)|keywords?|options?|keys?|flags?)\b(?! (?i:value|type))|\WPARAM\W* (?i:is|"
+            r"propert(?:y|ies)|keywords?|options?|keys?|flags?)\b(?! (?i:value|type))|(?<!value of)(?<!value of )\WPARAM\W* (?i:is|"
             r"was) (?i:not allowed|not expected|unexpected|unknown|unsupported)|"
             r"PARAM\W* (?i:was unexpected)"
         ),
     ),
 )
 
-POSITION = any_of(r"\b(?:line|lineno|line ?number)\W{0,2} ?\d+\W{1,3}(?:column|col|char|position|column ?number)\b")
+POSITION = any_of(
+    r"\b(?:line|lineno|line ?number)\W{0,2} ?\d+\W{1,3}(?:column|col|char|position|column ?number)\b"
+)
 
 CATEGORIES: tuple[tuple[ToolError, re.Pattern[str]], ...] = (
     *_EXACT,

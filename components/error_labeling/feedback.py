@@ -19,6 +19,7 @@ from components.contracts.tool_schemas import ToolSchema, validate_call
 from components.error_labeling.categories import category_of
 from components.error_labeling.complaint import COMPLAINT, complaint_points, has_failure_word
 from components.error_labeling.content import REPORT, hide_quotes, last_log_line
+from components.error_labeling.findings import field_complaints
 from components.error_labeling.markers import NAMED, PHRASES, STATUS_LINE, STRONG_NAME
 from components.error_labeling.normalise import hide_values, normalise
 from components.error_labeling.prose import (
@@ -36,7 +37,6 @@ from components.error_labeling.prose import (
 )
 from components.error_labeling.structured import (
     STRUCTURED_CHARACTERS,
-    field_complaints,
     parse_structure,
     read_list,
     read_object,
@@ -44,7 +44,7 @@ from components.error_labeling.structured import (
 
 MARKED_CHARACTERS = 600  # of a marked message are read
 # So many points less are enough where the schemas reject the call, or where nothing but words is there
-BORDERLINE = 2.2
+BORDERLINE = 2.4
 _PREFIX = re.compile(
     r"\s*(?:(?:tool|function|api)?[ _-]?(?:result|response|output|observation|reply|message)|output)\s*:\s*",
     re.IGNORECASE,
@@ -121,7 +121,12 @@ def _plain(text: str, call: ToolCall | None, tools: Sequence[ToolSchema], slack:
     words = normalise(raw, call, tools)
     if not words:
         return None
-    if _is_titled_prose(raw) or repeats_title(raw) or REPORT.search(raw) or (EXPLAINED.search(raw) and not re.search(r"\b(?:TOOL|PARAM)\b", words)):
+    if (
+        _is_titled_prose(raw)
+        or repeats_title(raw)
+        or REPORT.search(raw)
+        or (EXPLAINED.search(raw) and not re.search(r"\b(?:TOOL|PARAM)\b", words))
+    ):
         return None
     if _is_marked(raw, words):
         category = _category(call, words)
@@ -130,9 +135,8 @@ def _plain(text: str, call: ToolCall | None, tools: Sequence[ToolSchema], slack:
             ARTICLE.search(words[:200]) and (category is None or PROSE.search(raw) or not named)
         ):
             return None
-        if (
-            NAME_OF_WORK.search(words[:80])
-            or (not named and any(sign.search(words) for sign in (SUCCESS, ADVICE, GENERIC)))
+        if NAME_OF_WORK.search(words[:80]) or (
+            not named and any(sign.search(words) for sign in (SUCCESS, ADVICE, GENERIC))
         ):
             return None
         if is_essay(raw) and (PROSE.search(raw) or GENERIC.search(raw)):

@@ -17,7 +17,8 @@ from components.error_labeling.words import (
 # Set phrases of networks, interpreters, validators, databases and agents.
 IDIOMS = any_of(
     r"\b(?:max(?:imum)? )?retries exceeded|connection (?:\w+ )?(?:refused(?! to)|reset|aborted|timed|"
-    r"broken|lost|attempts? failed)|\btimed[ -]?out\b(?! of)|\bdeadline (?:was )?(?:exceeded|expired)|"
+    r"broken|lost|clos\w+|terminated|dropped|is closing|attempts? failed)|\btime-?out (?:of \S+ )?(?:exceeded|expired|reached)|"
+    r"\bexpected [`'\"].{1,12}[`'\"],? (?:after|before|but|or|got|at)\b|\btimed[ -]?out\b(?! of)|\bdeadline (?:was )?(?:exceeded|expired)|"
     r"\brate.?limit(?:ed|s? (?:exceeded|reached|hit)|ing)?\b(?! for | on )|\brate exceeded|"
     r"too many (?:requests|calls|connections|clients)|\bquota (?:\w+ )?(?:exceeded|reached|used)|"
     r"exceeded (?:\w+ ){0,4}(?:quota|rate limit|deadline|budget)|"
@@ -73,9 +74,14 @@ STATEMENTS = any_of(
     rf"load|pars|decod|resolv|connect|reach|contact|access|authenticat|deseriali|validat|invok|look ?up|"
     rf"locat|interpret|understand|identif|read|extract|proceed|serve|fulfil|satisf|convert|find (?:a |"
     rf"the |any |an )?(?:tool|function|action|TOOL|method|handler|parameter))",
+    r"\b(?:could not|cannot|can't|couldn't) be (?:saved|loaded|opened|created|updated|deleted|sent|read|written|processed|"
+    r"verified|reached|executed)\b|^not an? (?:valid|known|supported|recogni[sz]ed)\b|\bcircuit.?breaker\b",
+    rf"\b{CALL} (?:\w+ )?(?:ends?|ended|stops?|stopped|breaks off|broke off|is cut|was cut)\b|"
+    rf"\b{CALL} (?:\w+ )?(?:was|were) {NOT} (?:read|parsed|executed|run|decoded|understood)\b",
     r"\b(?:service|server|site|website|system|api|tool|network|host|backend|(?-i:TOOL)) is (?:currently |"
     r"temporarily )?(?:down|offline|unavailable|busy|overloaded|unreachable|not (?:available|responding|"
-    r"reachable))",
+    r"reachable|answering))|\b(?:is|are) (?:not|n't) (?:answering|responding|reachable)\b|\b(?:is|are|lies?) in the (?:past|future)\b|"
+    rf"(?:isn't|is not|aren't|are not) (?:an? )?{TYPE}\b",
     r"\b(?:unsupported|invalid|unknown|unrecogni[sz]ed|illegal|bad|wrong|incorrect) (?:\w+ )?(?:language|"
     r"currency|country|unit|region|encoding|extension|zip|time ?zone|locale|symbol|ticker|city|id|code|"
     r"date|email|number|address|username|password|choice|mode|operation|operator|type|file|media|url|"
@@ -103,8 +109,8 @@ STATEMENTS = any_of(
     r"object|movie|product|event|(?-i:VALUE)|[A-Z]\w+)\b ?\S{0,30} (?:(?:does not|doesn't|do not|"
     r"don't) exist|(?:was |is |were |could |can)?(?: ?not|n't)(?: be)? (?:found|located|retrieved))|"
     r"\bnot found)\W*$",
-    r"\b(?:was|is|were|are|has been|have been|been) (?:already )?(?:declined|rejected|denied|refused|"
-    r"blocked|suspended|archived|locked|taken|sold out|disabled|revoked|expired|deleted|unreachable|cut|"
+    r"\b(?:was|is|were|are|has been|have been|been|has already been|is already) (?:already )?(?:declined|rejected|denied|refused|"
+    r"blocked|suspended|archived|locked|taken|sold(?: out)?|used up|disabled|revoked|expired|deleted|unreachable|cut|"
     r"fully booked|full|under maintenance|restarting|private|closed)\W*$",
     r"\byou (?:do not|don't|are not|aren't|may not|cannot|can't|must be|must first|need to|have to|"
     r"have (?:used|reached|exceeded|hit|run out|no)|did not|didn't|lack|already|haven't|have not|called|"

@@ -28,16 +28,17 @@ NAMED = any_of(
     r"connecting|querying|accessing|"
     r"validating|decoding|sending|performing|evaluating)\b|\s+(?:in|from|for|at|of|type|message|"
     r"with)\b(?:[^.]{0,60}:|.{0,20}TOOL|\W*\d))",
+    r"(?-i:[a-z][\w-]*(?: [a-z][\w-]*){0,2} error)\W*$|(?:an? )?(?:internal|server|unknown|network|unexpected) (?:\w+ )?error,",
     r"(?!.{0,40}\bof errors?\s*:)(?!standard|margin|mean|rounding|type i|trial|absolute|relative|"
     r"\w+ \w+ \w+ \w+ \w+ )(?:[\w./'\"`-]+[ :]){0,4}?(?:error|exception|panic|fatal|"
     r"failure)\s*:\s*(?!\d+(?:\.\d+)?\s*%?\s*$|\d+[,;]|none|\w+ = )\S",
     r"(?:[\w$]+\.)*(?-i:[A-Z])\w*(?-i:Error|Exception|Fault|Failure|Timeout|Expired|Unavailable|Denied|"
-    r"Violation|Warning|Interrupt|Refused|Exceeded)"
+    r"Violation|Warning|Interrupt|Refused|Exceeded|Killed|Failed|Rejected)"
     r"(?:\s*[:(\[]|\s*$|\s+-\s|(?= \w+ at ))",
     r"(?:(?-i:[a-z_])\w*\.)+(?-i:[A-Z])\w*\s*(?::|$)|\d+ (?:\w+ )?errors? (?:for|in|found(?! by)|detected|"
     r"occurred|while)\b",
     r"(?:\[?\d{4}-\d\d-\d\d[T ][\d:.,Z+]+\]?\s*[-|]?\s*)?[\[(]?(?-i:ERROR|WARN(?:ING)?|FATAL|CRITICAL|"
-    r"SEVERE)\b[\])]?\s*[-:|\w]|\s*[\u274c\u26a0\u2717\u2718\u26d4]|\U0001f6ab|\U0001f6d1",
+    r"SEVERE)\b(?! in \d)[\])]?\s*[-:|\w]|\s*[\u274c\u26a0\u2717\u2718\u26d4]|\U0001f6ab|\U0001f6d1",
     r"\W*(?:fehler|erreur|errore|erro|\u043e\u0448\u0438\u0431\u043a\u0430|\u9519\u8bef|\u932f\u8aa4|"
     r"\u30a8\u30e9\u30fc|\uc624\ub958)\s*[:\uff1a!]",
     r"traceback \(most recent call last\)|(?:thread|goroutine) \S+ panicked|\w+ '\w+' panicked|"
@@ -86,8 +87,8 @@ PHRASES = any_of(
     rf"run|completed|processed|found|used|loaded)",
     r"(?:fatal|exception|failure|failed|fail|rejected|denied|bad request|access denied|permission denied|"
     r"unauthori[sz]ed|forbidden|"
-    r"not found|not implemented|aborted|unhandled rejection|cancelled|invalid|unsupported|unavailable|"
-    r"overloaded)\s*(?:[:!\u2013]\s*(?!an? \w+ of|\d+\W*$|none\b|no\b)\S|\s-\s|!?$)(?<!unavailable)",
+    r"not found|not implemented|aborted|unhandled rejection|cancelled|killed|terminated|interrupted|timed out|timeout|crashed|declined|expired|invalid|unsupported|unavailable|"
+    r"overloaded)\s*(?:[:!\u2013]\s*(?!an? \w+ of|\d+\W*$|none\b|no\b)\S|\s-\s|[!.]?$)(?<!unavailable)",
     r"(?:sorry|oops|whoops|apologies|unfortunately|uh-?oh|hmm|we(?:'re| are) sorry|i(?:'m| am) sorry|"
     r"i apologi[sz]e)\b[^.!]{0,100}\b(?:error|went wrong|"
     r"fail\w*|problem|issue|unable|could not|couldn't|cannot|can't|unavailable|not (?:available|"

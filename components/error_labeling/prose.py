@@ -18,7 +18,7 @@ ARTICLE = re.compile(
 # Signs of prose in a short text: people, years, a title before a sentence, questions, code, markup of lists.
 PROSE = re.compile(
     r"\b(?:[Hh]e|[Ss]he|[Hh]is|[Hh]er|him|who|whose)\b|\bin (?:1\d|20)\d\d\b|\bfunction [a-z]\b|"
-    r"\bsuch an? |\bone's\b|"
+    r"\bsuch an? |, (?:wrote|says?|said) |\bone's\b|"
     r"\b(?:theory|band|film|song|album|theorem|novel|book|chapter|king|queen|parliament|court|church|"
     r"century|war|voters|guests?|movie|essay|jury|verdict|patients?|coach|album|expedition|accident|"
     r"evolution|history|supreme)\b|"
@@ -33,7 +33,8 @@ CODE = re.compile(
 )
 
 SUCCESS = re.compile(
-    r"^(?!.*(?:\bnot\b|n't\b|\bcannot\b|\bfail)).*\bsuccess(?:ful|fully)?\b|\bsucceeded\b|"
+    r"^(?!.*(?:\bnot\b|n't\b|\bcannot\b|\bfail)).*\bsuccess(?:ful|fully)?\b|\bsucceeded\b|^(?:\w+ )?(?:finished|completed)[:.,]|^(?:Connected|Approved|Ready|OK)\b|"
+    r"\bwas (?:restarted|replaced|repaired|notified)\b|\bno \w+ (?:lost|affected)\b|"
     r"(?<!not be )\b(?:confirmed|passed)\b|"
     r"(?<!not )(?<!not be )(?<!n't be )\bcompleted(?! with)\b|\bplaced\b|\b(?:no|0|zero) (?:errors?|"
     r"warnings?|problems?|issues?|failures?)\b|"
@@ -72,7 +73,8 @@ EXPLAINED = re.compile(
     r"\bhere is how\b|\bvs\.? |"
     r"- (?:MDN|Wikipedia|Stack Overflow|Real Python)\b|\b(?:tutorial|blog post)\b|\b(?:base|parent|sub|super) ?class\b|\b(?:authors|doctors|"
     r"officials|police|critics) sa(?:y|id)\b|"
-    r"\braises [A-Z]\w+",
+    r"\braises [A-Z]\w+|^[\w ]{2,40} \((?:noun|verb|adjective|adj|n|v)\.?\)|\bsynonyms?:|"
+    r"\b(?:status|code|[45]\d\d|\w*error|\w*exception)\b[^.:]{0,20} (?:means|stands for|denotes|signals|tells)\b",
     re.IGNORECASE,
 )
 # Search results, lists of names, dictionaries.
@@ -83,7 +85,7 @@ NAME_OF_WORK = re.compile(
 )
 
 LISTING = re.compile(
-    r"\bvotes\b|^\d+ results?\b|^(?:Search )?[Rr]esults\b|\[\d\] |\b\d\) |Stack Overflow|\b(?:Answer|"
+    r"(?:(?:^|\n)\s*(?:[-*\u2022]|\d+[.)]) .*){2}|\bvotes\b|^\d+ results?\b|^(?:Search )?[Rr]esults\b|\[\d\] |\b\d\) |Stack Overflow|\b(?:Answer|"
     r"Translation|Synonyms|Definition|Headline)\b: ?|[;,] \w+: \w+|: [\w ]+, [\w ]+(?:,|;|$)|\(\w+ \d+\)|"
     r"\((?:album|comics|film|song|disambiguation|novel)\)|\b(?:19|20)\d\d\.$"
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.contracts.tool_errors import ToolError
+from components.error_labeling.findings import is_finding
 from components.error_labeling.keys import (
     ECHOED,
     ENVELOPE,
@@ -86,7 +87,9 @@ def read_object(value: Mapping[Any, Any], depth: int = 0) -> Reading:
         certain=not others or refused or any(_is_slug(one) for one in named.values()),
         words=". ".join(filter(None, (_all_words(fields, named), *said))),
         category=next((found for one in codes if (found := _of_code(one))), None),
-        only_words=not others and not fields.keys() - ENVELOPE - SAID_KEYS,
+        only_words=not others
+        and not fields.keys() - ENVELOPE - SAID_KEYS
+        and not fields.keys().isdisjoint(SAID_KEYS),
         coded=bool(named and status),
     )
 
@@ -154,35 +157,14 @@ def read_list(value: Sequence[Any]) -> str:
     return ""
 
 
-def is_finding(value: object) -> bool:
-    """One finding of a validation, such as pydantic's or zod's: where, and what was wrong."""
-    if not isinstance(value, Mapping):
-        return False
-    keys = {str(key).lower() for key in value}
-    return bool(keys & {"msg", "message"}) and bool(
-        keys & {"loc", "path", "field", "param", "instancepath", "schemapath", "keyword"}
-    )
-
-
-def field_complaints(value: Mapping[Any, Any]) -> list[tuple[str, str]]:
-    """(field, words) of an object that maps fields to lists of short texts, as Django's findings do."""
-    pairs = [(str(key), one) for key, one in value.items()]
-    if not pairs or len(pairs) > 8:
-        return []
-    if all(
-        isinstance(one, list) and one and all(isinstance(text, str) and len(text) < 200 for text in one)
-        for _, one in pairs
-    ):
-        return [(key, " ".join(one)) for key, one in pairs]
-    return []
-
-
 def _words(value: object, depth: int = 0) -> str:
     """The words in a field: its text, or those of the object or list that it holds."""
     if isinstance(value, Mapping):
         return (
             ". ".join(
-                f"{key} {one}" if key in ("received", "expected") and isinstance(one, str) else _words(one, depth + 1)
+                f"{key} {one}"
+                if key in ("received", "expected") and isinstance(one, str)
+                else _words(one, depth + 1)
                 for key, one in value.items()
                 if isinstance(one, str | list | dict) and key not in ECHOED
             )

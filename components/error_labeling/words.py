@@ -57,7 +57,7 @@ GIVEN = (
     r"assigned|stated|populated|there)"
 )
 AUXILIARY = r"(?:is|isn|are|aren|was|wasn|were|weren|has|hasn|have|haven|be|been|do|don|does|doesn|did|didn)"
-SECONDS = r"\d+(?:\.\d+)? ?(?:s|ms|sec|secs|second|seconds|minute|minutes|min|mins|milliseconds?|hours?)\b"
+SECONDS = r"(?:\d+(?:\.\d+)?|two|three|five|ten|thirty|sixty) ?(?:s|ms|sec|secs|second|seconds|minute|minutes|min|mins|milliseconds?|hours?)\b"
 BE = (
     r"(?:(?:is|are|was|were|has|have|had|been|be|being|does|do|did|could|can|may|must|should)(?= |n't|"
     r"not) ?)*"

@@ -15,11 +15,11 @@ class PPOSettings(StageSettings):
     presets: ClassVar[Mapping[str, Mapping[str, JsonValue]]] = {
         "tl-training": {"method": "full"},
         "demo_calls": {
-            "actor_learning_rate": 5e-4,
-            "critic_learning_rate": 1e-3,
+            "actor_learning_rate": 1e-4,
+            "critic_learning_rate": 3e-3,
             "max_samples": 32,
             "rollouts_per_prompt": 4,
-            "batch_size": 16,
+            "batch_size": 32,
             "micro_batch": 16,
             "epochs": 1,
             "kl_coefficient": 0.1,

@@ -1,9 +1,8 @@
-"""Held-out judgement wordings for the classifier of tool feedback: for judging only, never for development.
+"""More wordings of failures, replies and articles, by another author than `labeller_wordings`: development data.
 
-Failures (by the category their sender meant), replies of calls that worked, and encyclopedic texts about failing.
-They were collected from how real libraries, APIs, agents and home-made tools word such things, without sight of the
-classifier's patterns or of the wordings it is developed on. Don't tune a pattern to a wording found here: a set that
-has been looked at judges nothing any more.
+Failures (by the category their sender meant), replies of calls that worked, and encyclopedic texts about failing,
+collected from how real libraries, APIs, agents and home-made tools word such things. It was the held-out set until
+what it showed was used; since then it judges nothing but how well what is fitted on the other set carries over.
 
 `<tool>`, `<parameter>` and `<value>` stand for the called tool, its first argument's name and that argument's value.
 """

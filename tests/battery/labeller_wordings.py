@@ -16,6 +16,7 @@ from tests.battery import (
     labeller_wordings_agents,
     labeller_wordings_chatty,
     labeller_wordings_short,
+    labeller_wordings_terse,
     labeller_wordings_web,
 )
 
@@ -24,10 +25,15 @@ _PARTS = (
     labeller_wordings_agents,
     labeller_wordings_chatty,
     labeller_wordings_short,
+    labeller_wordings_terse,
 )
 
 FAILURES: dict[ToolError, tuple[str, ...]] = {
     error: tuple(text for part in _PARTS for text in part.FAILURES[error]) for error in ToolError
 }
 REPLIES: tuple[str, ...] = tuple(text for part in _PARTS for text in part.REPLIES)
-ARTICLES: tuple[tuple[str, str], ...] = (*labeller_wordings_web.ARTICLES, *labeller_wordings_chatty.ARTICLES)
+ARTICLES: tuple[tuple[str, str], ...] = (
+    *labeller_wordings_web.ARTICLES,
+    *labeller_wordings_chatty.ARTICLES,
+    *labeller_wordings_terse.ARTICLES,
+)

@@ -152,3 +152,65 @@ def test_what_the_schemas_say_decides_borderline_texts() -> None:
     assert classify_feedback(words, lacking, [CALCULATOR]) is ToolError.MISSING_PARAMETER
     article = "The expedition of 1912 failed. " * 20
     assert classify_feedback(article, lacking, [CALCULATOR]) is None
+
+
+SEARCH = ToolCall(name="wikipedia_search", arguments={"query": "Timeout (computing) 823"})
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        # to the caller, in the first or second person, or with an apology
+        ("Sorry, the search was taking too long, so I stopped it before it was finished.", ToolError.TIMEOUT),
+        ("You called a tool that does not exist. Choose from: add, subtract.", ToolError.TOOL_HALLUCINATION),
+        ("I was unable to do this: the folder is read-only.", ToolError.TOOL_CALL_FAILURE),
+        # what the message says counts for more than a general exception's name
+        ("ValueError: Tool with name calculator not found", ToolError.TOOL_HALLUCINATION),
+        ("TypeError: tools.calculator is not a function", ToolError.TOOL_HALLUCINATION),
+        # numbers of arguments are compared
+        ("wrong number of arguments (given 0, expected 1) (ArgumentError)", ToolError.MISSING_PARAMETER),
+        ("wrong number of arguments (given 3, expected 1)", ToolError.PARAMETER_HALLUCINATION),
+        ("TypeError: f() takes 1 positional argument but 2 were given", ToolError.PARAMETER_HALLUCINATION),
+        # what a tool looks up and does not find says nothing against the call's form
+        ("No such customer: 'cus_1'", ToolError.TOOL_CALL_FAILURE),
+        ("Error: document 17 not found", ToolError.TOOL_CALL_FAILURE),
+        # keys may have an underscore before them; what is echoed of the call is not read
+        ('{"_status": "ERR", "_message": "Unexpected parameter."}', ToolError.PARAMETER_HALLUCINATION),
+        ('{"detail": [{"loc": ["n"], "msg": "Input should be a number", "input": "rate limit"}]}', ToolError.WRONG_TYPE_OR_VALUE),
+        # a log's last line decides
+        ("2025-03-01 10:02 INFO started\n2025-03-01 10:03 ERROR request timed out", ToolError.TIMEOUT),
+    ],
+)  # fmt: skip
+def test_messages_about_this_call_have_their_category(text: str, error: ToolError) -> None:
+    assert classify_feedback(text, CALL, [CALCULATOR]) is error
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "User reviews (3): 'Great until it crashed.' 'Keeps saying connection error on my phone.'",
+        'The word "invalid argument" has two meanings.',
+        "Summary of the thread: the reporter sees a timeout after upgrading.",
+        "Set timeout to 60 seconds for job 'backup'.",
+        "2025-03-01 10:02 ERROR job 118 failed: disk full\n2025-03-01 10:03 INFO job 118 restarted",
+        "[warn] 09:11 upstream timed out\n[info] 09:12 replica healthy",
+        "The status code 429 means Too Many Requests.",
+        "HTTP 503 tells a client that the server can't handle the request for now.",
+        "Rate limiting: Rate limiting bounds how many requests a client may send in a period.",
+        "fail (verb): to be unsuccessful",
+        "commit 9f1c2ab\nAuthor: Ines\n\n    Fix: don't raise ValueError on unknown tool names",
+        "Panic! at the Disco",
+        "There are no open issues labelled 'error'.",
+        "Terror management theory",
+        "The expedition failed because its ships were crushed by ice, and nobody was ever found.",
+    ],
+)
+def test_failures_told_as_content_are_left_alone(text: str) -> None:
+    assert classify_feedback(text, CALL, [CALCULATOR]) is None
+
+
+def test_the_calls_own_value_is_no_evidence() -> None:
+    text = '{"error": {"message": "Invalid integer: Timeout (computing) 823", "param": "query"}}'
+    assert classify_feedback(text, SEARCH, []) is ToolError.WRONG_TYPE_OR_VALUE
+    text = "ValueError: invalid literal for int() with base 10: 'Timeout (computing) 823'"
+    assert classify_feedback(text, SEARCH, []) is ToolError.WRONG_TYPE_OR_VALUE
