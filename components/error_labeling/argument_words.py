@@ -99,7 +99,7 @@ EXTRA = any_of(
 WRONG = any_of(
     rf"\binvalid\b|\bnot (?:an? )?(?:\w+ )?(?:valid|legal|acceptable|accepted|allowed|permitted|one of|"
     rf"of type|supported|recogni[sz]ed|between|in range)|(?<!went )\bwrong|value ?error|type ?error|"
-    rf"illegal ?argument|\bexpected\b|\bmust\b|should (?:be|have|match|contain)|(?:has|have|needs?) to (?:be|lie|match|have)\b|\bbetween -?\d|\bno time ?zone\b|\bonly (?:\S+ ){1, 7}allowed\b|\b(?:unknown|unrecogni[sz]ed|unsupported) \w+ [\"'`]|out of (?:range|"
+    rf"illegal ?argument|\bexpected\b|\bmust\b|should (?:be|have|match|contain)|(?:has|have|needs?) to (?:be|lie|match|have)\b|\bbetween -?\d|\bno (?:time ?zone|currency|country|language|unit|city)\b|\b(?:choose|pick) (?:an? )?(?:value|one)\b|\bunpars[ea]+ble (?:date|time|number)|\bonly (?:\S+ ){1, 7}allowed\b|\b(?:unknown|unrecogni[sz]ed|unsupported) \w+ [\"'`]|out of (?:range|"
     rf"bounds)|cannot (?:be )?(?:convert|cast|coerc|interpret|negative|zero|greater|less|lie)|"
     rf"can't multiply|\billegal|too (?:long|short|large|small|high|low|big|many characters)|"
     rf"exceeds|unsupported|validation|mismatch|greater than|less than|(?:allowed|permitted|valid|possible|"

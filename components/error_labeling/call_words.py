@@ -37,7 +37,7 @@ OWN = any_of(
 )
 TIMEOUT = any_of(
     r"\btime[sd]?[ _-]?out|\btimedout|\bdeadline|took (?:too long|longer|more than)|taking (?:too long|"
-    r"longer)|time[ -]?(?:limit|budget)|etimedout|sockettimedout|too slow|ran too long|wall ?time|\b(?:hung|stalled)\b|cancell?ed while waiting|"
+    r"longer)|time[ -]?(?:limit|budget)|etimedout|sockettimedout|too slow|ran too long|\bno (?:reply|answer) from|wall ?time|\b(?:hung|stalled)\b|cancell?ed while waiting|"
     r"(?:maximum|allowed|allotted|permitted|given|execution) (?:\w+ ){0,2}time|time (?:allowed|exceeded|"
     r"allotted|was used|ran out|is up|has elapsed)|out of time|in time\b|gave up waiting|stopped waiting",
     rf"(?:\bno\b|\bwithout\b|{NOT}|\bnothing\b|\bstill\b)[^.]{{0,50}}\b(?:reply|repl\w+|respond\w*|"
@@ -78,7 +78,7 @@ UNREADABLE = any_of(
     r"call syntax|call format|required format|action (?:was )?(?:found|detected))|(?:tool|function|"
     r"action)[ -]?call (?:format|syntax|block)|\bcould not (?:find|extract) (?:an? |the )?(?:action|call)|"
     r"(?:follow|required|correct|expected) (?:the )?(?:\w+ )?format\b|use the format|"
-    r"arguments?[ _](?:format|string)|not parseable|unparseable|unreadable|bad escap|as json",
+    r"arguments?[ _](?:format|string)|not parseable|unparseable|unreadable|bad escap|\bbase64|valid action\b|as json",
 )
 NO_TOOL = any_of(
     rf"\b(?:{UNKNOWN}|no|invalid|not a (?:valid|known|registered))\s+(?:(?!tool output|"
@@ -99,7 +99,7 @@ NO_TOOL = any_of(
     rf"handler)s?[ _-]?not[ _-]?(?:found|available|defined|exist)|unknown[ _](?:tool|function|method)|"
     rf"(?:tool|function|method|action)s? (?:that )?you (?:have|can)|"
     r"no (?:handler|implementation|tool|function|plugin) (?:\S+ ){0,3}(?:for|answers|named|called|with)|"
-    r"handler for .{0,20}TOOL|there(?: is|'s) no \W?TOOL|unimplemented|cannot (?:get|post|put) /|"
+    r"handler for .{0,20}TOOL|there(?: is|'s) no \W?TOOL|unimplemented|(?-i:TOOL)\W* has no |cannot (?:get|post|put) /|"
     r"\bundefined\W+(?-i:TOOL)\b|\bonly (?:\S+ ){1,6}(?:are|is|may be|can be) (?:declared|called|available|usable|defined)\b|"
     r"among your tools|(?:should|use) (?:be )?(?:instead )?one of[: ]|instead one of|undefined (?:method|"
     r"function|tool)|is not a function|(?:tool|function|action)\W? (?:lookup|name) (?:failed|invalid)|"
@@ -115,7 +115,7 @@ INFRASTRUCTURE = any_of(
     r"name or service|getaddrinfo|outage|experiencing|could not resolve|healthy|server error|"
     r"contact (?:us|the api provider)|read econ|\b(?:econ|ehost|enet|enotfound|eai|epipe)|spike|"
     r"unknown ?host|high load|heavy load|traffic|slow down|too (?:quickly|fast|often)|\b(?:calls|requests) (?:a|per|each|every) \w+|transport|\bsocket|\bssl|\btls\b|certificate|"
-    r"handshake|"
+    r"handshake|at capacity|\brestarted|\bdied\b|http/\d\.\d 5|"
     r"broken pipe|remote (?:end|protocol|host)|disconnect|internal\b.{0,12}\berror|^\d+ internal\b|"
     r"bad gateway|upstream|backend|crash|slow ?down|request rate|out of memory|no space left|capacity|"
     r"segmentation|core dumped|proxy error|hang up|hung up|no route|\bpeer\b|\b(?:5[0-24-9]\d|429)\b(?= |"

@@ -38,13 +38,18 @@ _EXACT: tuple[tuple[ToolError, re.Pattern[str]], ...] = (
     (
         ToolError.PARAMETER_HALLUCINATION,
         any_of(
+            r"\b(?:no|not have an?) \W?(?-i:PARAM)\W? (?:parameter|argument|field|option)\b|"
+            r"\b(?:supported|allowed|known|accepted) (?:parameters|arguments|fields|options|properties)\b",
             rf"\bextra (?:forbidden|inputs?|keys?|propert\w+|{PARAMETER})\b|\bunknown name\b",
             rf"\b(?:no|not have an?) (?:such )?(?:{PARAMETER}|setter|keyword) (?:called |named |for )?{Q}(?-i:PARAM)\b"
             rf"(?! (?:was|is|were) )",
             r"(?-i:\bPARAM)\b\W* (?:was |is )?(?:not|n't) (?:found|known|declared|listed) (?:in|by|to|for) \W?(?-i:TOOL)\b",
         ),
     ),
-    (ToolError.WRONG_TYPE_OR_VALUE, any_of(r"\bvalid \w+ is required\b")),
+    (
+        ToolError.WRONG_TYPE_OR_VALUE,
+        any_of(r"\bvalid \w+ is required\b", r"(?-i:\bPARAM)\W* (?:has|is in) an? (?:invalid|wrong|bad)\b"),
+    ),
     (
         ToolError.MISSING_PARAMETER,
         any_of(
@@ -79,7 +84,7 @@ _EXACT: tuple[tuple[ToolError, re.Pattern[str]], ...] = (
         ToolError.MISSING_PARAMETER,
         re.compile(
             r"PARAM\W* (?i:(?:must|has to|needs to|should) be (?:supplied|provided|given|specified|set|"
-            r"passed|present|filled|included)|(?:can|must|may|should)(?:not| not|n't) be (?:none|null|"
+            r"passed|present|filled|included)|(?:can|must|may|should)(?:not| not|n't) be (?:left )?(?:none|null|"
             r"empty|blank|undefined|omitted))|^\W*Key ?Error\W+PARAM\W*$|\b(?i:missing|required|blank|"
             r"null)\W+PARAM\W*$"
         ),

@@ -39,24 +39,24 @@ COMPLAINT = 1.4  # points from which a text is one
 CHARACTERS = 400  # a longer one is content
 
 FEATURES: tuple[tuple[str, float, re.Pattern[str]], ...] = (
-    ("idiom", 1.9, IDIOMS),
-    ("statement", 1.7, STATEMENTS),
-    ("failed", 0.35, any_of(rf"\b{FAILED}\b")),
-    ("cannot", 0.8, any_of(rf"\b{CANNOT}\b")),
-    ("error", 0.7, any_of(rf"\b{ERROR}\b")),
-    ("weak failed", 0.45, any_of(rf"\b{WEAK_FAILED}\b")),
-    ("not", 0.35, any_of(NOT)),
-    ("must", 0.55, any_of(rf"\b{MUST}\b")),
-    ("technical", 0.75, any_of(rf"\b{TECHNICAL}\b")),
-    ("noun", 0.25, any_of(rf"\b{NOUN}\b")),
-    ("weak noun", 0.9, any_of(rf"\b{WEAK_NOUN}\b")),
-    ("nouns", 1.05, any_of(rf"\b(?:{NOUN}|{TECHNICAL})\b.+\b(?:{NOUN}|{TECHNICAL})\b")),
-    ("tool", 3.95, any_of(r"\b(?-i:TOOL)\b")),
-    ("parameter", 2.1, any_of(r"\b(?-i:PARAM)\b")),
-    ("value", 0.85, any_of(r"\b(?-i:VALUE)\b")),
+    ("idiom", 2.6, IDIOMS),
+    ("statement", 1.8, STATEMENTS),
+    ("failed", 0.15, any_of(rf"\b{FAILED}\b")),
+    ("cannot", 0.75, any_of(rf"\b{CANNOT}\b")),
+    ("error", 0.2, any_of(rf"\b{ERROR}\b")),
+    ("weak failed", 0.25, any_of(rf"\b{WEAK_FAILED}\b")),
+    ("not", 0.55, any_of(NOT)),
+    ("must", 0.6, any_of(rf"\b{MUST}\b")),
+    ("technical", 0.4, any_of(rf"\b{TECHNICAL}\b")),
+    ("noun", -0.4, any_of(rf"\b{NOUN}\b")),
+    ("weak noun", 0.85, any_of(rf"\b{WEAK_NOUN}\b")),
+    ("nouns", 1.3, any_of(rf"\b(?:{NOUN}|{TECHNICAL})\b.+\b(?:{NOUN}|{TECHNICAL})\b")),
+    ("tool", 4.8, any_of(r"\b(?-i:TOOL)\b")),
+    ("parameter", 2.15, any_of(r"\b(?-i:PARAM)\b")),
+    ("value", 1.05, any_of(r"\b(?-i:VALUE)\b")),
     (
         "code",
-        -0.05,
+        -0.8,
         any_of(
             r"[\"'`][\w.\-]{1,40}[\"'`]|\w\(\)|\w+\.\w+\.\w+|::|\$\w|--\w|\b0x|[\[{(]\w+[\]})]|\w=\w|"
             r"\(_?\w+\.\w+:\d+\)"
@@ -64,12 +64,12 @@ FEATURES: tuple[tuple[str, float, re.Pattern[str]], ...] = (
     ),
     (
         "apology",
-        1.3,
+        1.65,
         any_of(r"^\W*(?:sorry|oops|whoops|apologies|unfortunately|uh-?oh|hmm)\b(?=.*(?-i: [a-z]))"),
     ),
     (
         "speaker",
-        2.55,
+        2.65,
         any_of(
             r"\b(?:i|we) (?:\w+ )?(?:can(?:not|'t)|could(?:n't| not)|do(?:n't| not)|did(?:n't| not)|unable|stopped|"
             r"gave up|expected|need|failed)\b(?! (?:be|do|care|think|have done|know what|tell you|like|want|just)\b)|\b(?:i|we) (?:was|were|am|are) (?:unable|not able)\b|\bwe(?:'re| are) (?:\w+ )?(?:down|closed|offline|experiencing|having|overloaded)\b|\bour\b"
@@ -77,43 +77,46 @@ FEATURES: tuple[tuple[str, float, re.Pattern[str]], ...] = (
     ),
     (
         "addressed",
-        1.25,
+        2.05,
         any_of(
             r"\b(?:you (?:called|passed|gave|sent|used|asked|left|tried|need|must)|your (?:\w+ )?(?:call|request|input|arguments?|query|json))\b|^(?:please|choose|use|try|check|provide|retry)\b|[.!;,] (?:please|choose|use|try|check|provide|retry|call)\b"
         ),
     ),
     (
         "choices",
-        2.05,
+        2.6,
         any_of(
             r"\b(?:choose from|one of|available (?:\w+ )?(?:are)?|accepted|allowed|valid \w+|supported|permitted|options)"
             r"(?: are)?\b ?[:(\[]"
         ),
     ),
+    # Programs often write neither a capital nor a full stop.
+    ("uncapitalised", 0.7, re.compile(r"^[a-z]")),
+    ("unfinished", 1.3, re.compile(r"[^.!?\u201d\"]\s*$")),
     ("quoted", -0.75, any_of(HIDDEN)),
-    ("ask", -1.05, any_of(rf"\b{ASK}\b")),
+    ("ask", -1.35, any_of(rf"\b{ASK}\b")),
     (
         "begins",
-        0.85,
+        1.05,
         any_of(
             rf"^\W?(?:please\b|oops\b|where is\b|{FAILED}\b|{CANNOT}\b|(?-i:TOOL|PARAM|VALUE)\b|no\b|"
             rf"it\b|your\b|we\b|i\b|you\b)"
         ),
     ),
-    ("definite", -0.75, any_of(r"^(?:the|this|that|an?)\b")),
-    ("article", -3.15, ARTICLE),
+    ("definite", -0.05, any_of(r"^(?:the|this|that|an?)\b")),
+    ("article", -3.0, ARTICLE),
     ("prose", -4.3, PROSE),
-    ("program", -4.6, CODE),
-    ("success", -3.2, SUCCESS),
+    ("program", -5.35, CODE),
+    ("success", -3.5, SUCCESS),
     ("past", -0.6, re.compile(r"\b(?:was|were|had|brought|said|became|began|asked|would)\b")),
     (
         "names",
-        -0.8,
+        -1.25,
         re.compile(r"(?<=[a-z,] )(?!I\b|JSON\b|TOOL|PARAM|VALUE|Error|Exception)[A-Z][a-z]{2,}"),
     ),
     (
         "title",
-        -1.5,
+        -2.4,
         re.compile(
             r"^(?:[A-Z][\w'!,]*|of|the|in|and|a|to|for|on|at|with|by)(?: (?:[A-Z][\w'!,-]*|of|the|in|and|a|to|for|on|at|with|by|"
             r"\d+:?))+$"
@@ -121,24 +124,24 @@ FEATURES: tuple[tuple[str, float, re.Pattern[str]], ...] = (
     ),
     (
         "aside",
-        -1.65,
+        -2.0,
         re.compile(
             r"\?\s*$|^\d+\. |^(?:In|By|An?|For|To|If|When|With|Although|However|Because|While|Since|Until)\b "
         ),
     ),
-    ("nothing", -3.65, NOTHING),
-    ("advice", -2.85, ADVICE),
-    ("generic", -2.95, GENERIC),
+    ("nothing", -3.2, NOTHING),
+    ("advice", -2.9, ADVICE),
+    ("generic", -2.85, GENERIC),
     (
         "describes",
-        -1.15,
+        -0.4,
         re.compile(
             r"\b(?:returns|reduces|depends|consists|raises|lets|lasts|proves|comes|refers|marked|"
             r"published|released|granted|caused)\b|\ba \w+ of\b"
         ),
     ),
-    ("listing", -1.55, LISTING),
-    ("number", -1.6, re.compile(r"\b\d+(?:\.\d+)?\s*%|: \d+(?:\.\d+)?\s*\w*$|\b(?:1[89]|20)\d\d\b")),
+    ("listing", -1.95, LISTING),
+    ("number", -1.75, re.compile(r"\b\d+(?:\.\d+)?\s*%|: \d+(?:\.\d+)?\s*\w*$|\b(?:1[89]|20)\d\d\b")),
 )
 
 
@@ -172,16 +175,19 @@ PREDICATES = frozenset(
     }
 )
 CONCRETE = ("idiom", "technical", "noun", "tool", "parameter", "value", "code")
-WEIGHTS = (*(weight for _, weight, _ in FEATURES), -2.45, -1.9, -0.8, 1.4, -1.7)
+WEIGHTS = (*(weight for _, weight, _ in FEATURES), -2.35, -2.35, -0.95, 1.15, -2.1)
 
 
 def complaint_points(text: str) -> float:
     """How much speaks for a complaint about a call, in points; `COMPLAINT` is enough.
 
-    text: normalised; minus infinity when it is longer than `CHARACTERS` or has no word of failure.
+    text: normalised; minus infinity when it is longer than `CHARACTERS`, has no word of failure or is an empty result.
     """
     if len(text) > CHARACTERS or not has_failure_word(text):
         return -math.inf
+    nothing = NOTHING.match(text)
+    if nothing is not None and nothing.end() == len(text):
+        return -math.inf  # the whole text is an empty result
     return sum(weight * found for weight, found in zip(WEIGHTS, features(text), strict=True))
 
 

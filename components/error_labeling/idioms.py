@@ -16,6 +16,8 @@ from components.error_labeling.words import (
 
 # Set phrases of networks, interpreters, validators, databases and agents.
 IDIOMS = any_of(
+    r"\b(?:is|are) (?:currently|temporarily) (?:overloaded|unavailable|down|offline|unreachable|busy)|\bat capacity\b|"
+    r"\bexceeds? (?:the )?(?:maximum|limit|allowed)|\bduring your (?:call|request)",
     r"\b(?:max(?:imum)? )?retries exceeded|connection (?:\w+ )?(?:refused(?! to)|reset|aborted|timed|"
     r"broken|lost|clos\w+|terminated|dropped|is closing|attempts? failed)|\btime-?out (?:of \S+ )?(?:exceeded|expired|reached)|"
     r"\bexpected [`'\"].{1,12}[`'\"],? (?:after|before|but|or|got|at)\b|\btimed[ -]?out\b(?! of)|\bdeadline (?:was )?(?:exceeded|expired)|"
@@ -63,6 +65,7 @@ IDIOMS = any_of(
 
 # Sentences that put a predicate of failure to a noun of calls.
 STATEMENTS = any_of(
+    r"^\w+(?: \w+)? (?-i:required|declined|rejected|refused|denied|failed|expired|exceeded|missing|unavailable|invalid)\W*$",
     rf"\b{UNKNOWN} (?:\w+ ){{0,2}}?\W?(?:{TOOL}|{PARAMETER})\b",
     rf"\b(?:missing|invalid|incorrect|wrong|bad|illegal|malformed|unsupported|required|insufficient|"
     rf"too (?:few|many)|not enough) (?:\w+ ){{0,2}}?\W?(?:{TOOL}|{PARAMETER}|{CALL}|value|values|{TYPE}|"

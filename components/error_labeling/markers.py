@@ -57,6 +57,7 @@ _REASON = (
 )
 
 STATUS_LINE = any_of(
+    r"http/\d(?:\.\d)? [45]\d\d\b",
     rf"(?:http\S*|status(?: code)?|code|error|response)?\s*[:#]?\s*[45]\d\d\b\s*[:,\-\u2013(\[]?\s*{_REASON}",
     r"(?:the )?(?:http(?: error| status)?(?: code)?|status code|response status|response code|error code|"
     r"(?:server|service|api|backend|upstream|TOOL) "

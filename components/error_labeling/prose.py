@@ -35,7 +35,7 @@ CODE = re.compile(
 SUCCESS = re.compile(
     r"^(?!.*(?:\bnot\b|n't\b|\bcannot\b|\bfail)).*\bsuccess(?:ful|fully)?\b|\bsucceeded\b|^(?:\w+ )?(?:finished|completed)[:.,]|^(?:Connected|Approved|Ready|OK)\b|"
     r"\bwas (?:restarted|replaced|repaired|notified)\b|\bno \w+ (?:lost|affected)\b|"
-    r"(?<!not be )\b(?:confirmed|passed)\b|"
+    r"(?<!not be )(?<!deadline )(?<!time )\b(?:confirmed|passed)\b|"
     r"(?<!not )(?<!not be )(?<!n't be )\bcompleted(?! with)\b|\bplaced\b|\b(?:no|0|zero) (?:errors?|"
     r"warnings?|problems?|issues?|failures?)\b|"
     r"\berrors?: (?:0|none|no)\s*(?:[;,.]|$)|\b0 failed\b|\bhas been (?:sent|saved|created|updated|"

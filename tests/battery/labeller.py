@@ -3,7 +3,7 @@
 The tools service's executor runs valid calls under its seeded fault injector, codes stripped, in wordings of foreign
 services; the truth log judges. Negatives are what the tools themselves reply: sums, articles about errors, foreign results.
 The headline is the held-out wordings', written by somebody else and never seen by who made the patterns; those of the two
-wordings', RoTBench's and those of calls that the schemas reject are printed apart. The last line is JSON: `precision` and
+development sets, RoTBench's and those of calls that the schemas reject are printed apart. The last line is JSON: `precision` and
 `recall` of telling failed calls from others, the same of the paper's rule (`legacy`), and the failed `calls`.
 """
 
