@@ -32,8 +32,9 @@ STAGES = (
 
 PAPER = '{"preset":"tl-training"}'
 
-# MAE masks turns whose call failed, PKT weighs key tokens, IRM is PPO on the reward. The overrides are
-# laid over the run's own settings. KFP takes a key called "name" for its own.
+# MAE masks turns whose call failed, PKT weighs key tokens, IRM is PPO on the reward. The overrides are laid over
+# the run's own settings: rows without PKT have no key tokens, those with it the default reading, whatever
+# sft_settings says. KFP takes a key called "name" for its own.
 ARMS = [
     {
         "title": "none",

@@ -89,7 +89,8 @@ def _arrays(path: Path) -> Iterator[tuple[str, str]]:
     if text.lstrip().startswith("["):
         yield "", text
         return
-    for number, line in enumerate(text.splitlines(), start=1):
+    # splitlines() would also cut at separators that JSON texts may hold as they are, such as U+2028.
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:

@@ -57,6 +57,8 @@ def _read_object(text: str, parameter: str) -> dict[str, JsonValue]:
         given = json.loads(text) if text.strip() else {}
     except json.JSONDecodeError as error:
         raise InputError(f"{parameter}: not JSON at column {error.colno}: {error.msg}") from error
+    except RecursionError as error:
+        raise InputError(f"{parameter}: nested too deeply, expected a JSON object of settings") from error
     if not isinstance(given, dict):
         raise InputError(f"{parameter}: expected a JSON object, got {type(given).__name__}")
     return given
@@ -75,9 +77,13 @@ def _described(error: ErrorDetails, model: type[BaseModel]) -> str:
     where = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         *path, key = (str(part) for part in error["loc"])
-        return f"unknown key {where!r}{nearest(key, _fields_at(model, path))}"
-    reason = error["msg"].removeprefix("Value error, ")
-    return f"{where}: {reason}, got {error['input']!r}"
+        known = [
+            *_fields_at(model, path),
+            *(["preset"] if not path and getattr(model, "presets", None) else []),
+        ]
+        return f"unknown key {where!r}{nearest(key, known)}"
+    reason = error["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
+    return f"{where}: {reason}, got {error['input']!r}" if where else reason
 
 
 def _fields_at(model: type[BaseModel], path: Sequence[str]) -> list[str]:

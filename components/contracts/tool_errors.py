@@ -1,4 +1,4 @@
-"""The closed taxonomy of what executing a tool call can know (TL-Training, Table 2, made total).
+"""The closed taxonomy of what executing a tool call can know (TL-Training, Figure 3, made total).
 
 What needs a gold answer to be known (wrong tool, wrong content ...) is not here: see
 `components.scoring`.

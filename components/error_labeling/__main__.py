@@ -28,6 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--output", required=True, type=Path, help="folder for labeled/ and report.html")
     given = parser.parse_args(arguments)
+    if not given.traces and not given.trajectories:
+        parser.error("nothing to label; expected folders of traces/1, or --trajectories with one")
     metrics = dsl.Metrics(uri="metrics")
     try:
         run(

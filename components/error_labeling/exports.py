@@ -47,11 +47,11 @@ def _structured_row(trace: LabeledTrace, name: Export) -> Row:
     tools = _offered(trace)
     trained = {label.message: label.trained for label in trace.labels}
     begin, spoken = _split(trace, tools)
-    messages: list[JsonValue] = [
-        _marked({"role": one.role, "content": one.content}, None, name) for one in begin
-    ]
+    messages: list[JsonValue] = []
     waiting: list[str] = []  # ids of calls whose replies come next
-    for index, message in enumerate(spoken, start=len(trace.messages) - len(spoken)):
+    # The prompt's own assistant messages too: without a mark OpenAI would train on them.
+    start = len(trace.messages) - len(spoken) - len(begin)
+    for index, message in enumerate((*begin, *spoken), start):
         if index > max(trained):
             break
         if message.role == "assistant":

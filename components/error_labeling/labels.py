@@ -54,7 +54,7 @@ def turn_error(
 
 
 def is_masked(error: ToolError | None, settings: ErrorLabelingSettings) -> bool:
-    """MAE (TL-Training, Section 3.2): whether a turn with this error carries no loss.
+    """MAE (TL-Training, Section 3.1): whether a turn with this error carries no loss.
 
     What the infrastructure lost says nothing about the model; `mask_instability` masks it all the same.
     """

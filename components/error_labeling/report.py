@@ -23,6 +23,10 @@ svg { display: block; margin: .5rem 0 1.5rem; font-size: 12px; }
 <h1>Error labeling</h1>
 <p>{{ summary.trained_traces }} of {{ summary.traces }} traces and {{ summary.trained_turns }} of
 {{ summary.turns }} turns are trained on.</p>
+{% if summary.unread %}
+<p><strong>{{ summary.unread }} replies have no code and were not read: with <code>feedback</code> typed they count as
+all right.</strong> The preset tl-training reads them.</p>
+{% endif %}
 {% if summary.calls %}
 <h2>Errors in tool calls</h2>
 <p>Blue: share of the {{ summary.calls }} calls. Yellow: share of the {{ summary.traces_with_calls }} trajectories

@@ -68,6 +68,11 @@ def run(
     if summary.agreement.calls:
         classification.log_confusion_matrix(CATEGORIES, summary.agreement.rows())
     write_page(report.path, render_report(summary))
+    if summary.unread:
+        unread = f"{summary.unread} replies without a code were not read and count as all right"
+        print(
+            f"[error_labeling] {unread}; the preset tl-training reads them (feedback: classified)", flush=True
+        )
 
 
 def read_candidates(shards: Sequence[Artifact], feedback: Feedback = "typed") -> Iterator[Candidate]:

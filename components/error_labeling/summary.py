@@ -33,7 +33,8 @@ class Summary:
     that
     failed so; `ALL_RIGHT` those without any. trace_reasons: why whole traces are not trained. turn_reasons:
     the
-    same a turn, masks included. agreement: the classifier of feedback against the codes.
+    same a turn, masks included. unread: calls whose reply has no code and, with feedback `typed`, is not
+    read either. agreement: the classifier of feedback against the codes.
     """
 
     feedback: Feedback = "typed"
@@ -42,6 +43,7 @@ class Summary:
     turns: int = 0
     trained_turns: int = 0
     calls: int = 0
+    unread: int = 0
     errors: Counter[ToolError] = field(default_factory=Counter)
     errors_by_tool: dict[str, Counter[str]] = field(default_factory=dict)
     traces_with_calls: int = 0
@@ -66,6 +68,8 @@ class Summary:
             self.trace_reasons[reason or "every turn's call failed"] += 1
         self._add_kind(trace, bool(trained))
         self._add_calls(trace)
+        if self.feedback == "typed" and not codes:
+            self.unread += sum(bool(call.reply.content and not call.reply.error) for call in trace.calls)
         tools = offered_tools(trace, "classified")
         self.agreement.add(trace.calls, tools, codes=codes or any(call.reply.error for call in trace.calls))
 

@@ -73,7 +73,10 @@ def write_profile(arguments: Sequence[str]) -> int:
         details = opened.manifest.details
         model = given.tokenizer or str(details.get("base_model", ""))
         traces = read_records(opened.path("traces.jsonl"), Trace)
-        profile = profile_traces(traces, *name_tokens(model))
+        made_with = details.get("settings")
+        official = isinstance(made_with, dict) and made_with.get("scorer") == "official"
+        tokens, tokenizer = name_tokens(model, required=bool(given.tokenizer))
+        profile = profile_traces(traces, tokens, tokenizer, official=official)
         if not profile["turns"]:
             raise InputError("evaluation: none of its questions has gold calls to compare with")
         write_page(str(given.out), render_profile(str(details.get("title", model)), profile))

@@ -6,10 +6,10 @@ from pydantic import JsonValue
 
 from components.contracts.errors import InputError
 from components.contracts.records import Trace
-from components.contracts.tool_schemas import ToolSchema, parse_tools
-from components.scoring.calls import TurnScore
+from components.contracts.tool_schemas import parse_tools
 from components.scoring.judgement import score_trace
-from components.scoring.profile import Tokens, profile_calls
+from components.scoring.profile import Scored, Tokens, profile_calls
+from components.scoring.rotbench import rules_for
 
 CHARACTERS = "characters"
 
@@ -25,16 +25,21 @@ def profile_traces(
     return {"tokenizer": tokenizer, **profile.summary()}
 
 
-def name_tokens(base_model: str) -> tuple[Tokens, str]:
+def name_tokens(base_model: str, *, required: bool = False) -> tuple[Tokens, str]:
     """What splits a tool's name into tokens, and what to call it.
 
     That is the policy's tokenizer; characters, where a server knows the model and this machine does not.
+
+    Raises:
+        InputError: it can't be loaded, and is `required`.
     """
     from components.policy.load import open_chat
 
     try:
         tokenizer = open_chat(base_model, "hermes").tokenizer
     except InputError:
+        if required:
+            raise
         return list, CHARACTERS
 
     def tokens(name: str) -> Sequence[int]:
@@ -44,7 +49,8 @@ def name_tokens(base_model: str) -> tuple[Tokens, str]:
     return tokens, base_model
 
 
-def _scored(traces: Iterable[Trace], official: bool) -> Iterator[tuple[TurnScore, Sequence[ToolSchema]]]:
+def _scored(traces: Iterable[Trace], official: bool) -> Iterator[Scored]:
     for trace in traces:
         if trace.question.golds:
-            yield score_trace(trace, official=official), parse_tools(trace.tools)
+            tools = parse_tools(trace.tools)
+            yield score_trace(trace, official=official), tools, rules_for(trace.question.kind, tools)

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any, Literal
 
 from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
 
 from components.contracts.jsonl import BadLine
 from components.contracts.kinds import reason_against
@@ -143,10 +144,14 @@ def to_question(draft: Draft, known: Format, kind: str) -> Question:
         "tools": draft.tools,
     }
     try:
-        return Question.model_validate(values)
+        question = Question.model_validate(values)
+        question.model_dump_json()
     except ValidationError as error:
         first = error.errors()[0]
         raise RowError(".".join(str(part) for part in first["loc"]), str(first["msg"])) from error
+    except PydanticSerializationError as error:
+        raise RowError("question", "expected Unicode text, got half of a surrogate pair") from error
+    return question
 
 
 def short_hash(text: str) -> str:

@@ -19,6 +19,7 @@ from components.contracts.tool_schemas import explain_call, find_tool
 from components.ingest.foreign_traces import assistant_text, trace_of
 from components.ingest.formats.tool_lists import check_offered
 from components.ingest.replies import reads_as_error
+from components.ingest.reply_order import in_order_of_calls
 from components.ingest.rows import Exchange, RowError, Said
 
 MISFIT = "a gold does not fit its tool's schema, and was kept"
@@ -48,7 +49,7 @@ def build_sample(exchange: Exchange, kind: str, call_format: str) -> Sample:
         RowError: no request of the user, no call, a gold that was not offered, or text that can't be
             written in that format (or held by a record).
     """
-    said = _joined(exchange.said)
+    said = in_order_of_calls(_joined(exchange.said))
     first = next((one for one, message in enumerate(said) if message.role == "user"), None)
     if first is None or not said[first].text:
         raise RowError("messages", "expected a user message with text")
@@ -169,7 +170,8 @@ def _joined(said: Sequence[Said]) -> tuple[Said, ...]:
         before = found[-1] if found else None
         if one.role == "assistant" and before is not None and before.role == "assistant":
             text = "\n".join(text for text in (before.text, one.text) if text)
-            found[-1] = replace(one, text=text, calls=(*before.calls, *one.calls))
+            alternatives = tuple((*before.calls, *other) for other in one.alternatives)
+            found[-1] = replace(one, text=text, calls=(*before.calls, *one.calls), alternatives=alternatives)
         else:
             found.append(one)
     if any(one.role == "assistant" for one in found):

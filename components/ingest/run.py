@@ -142,11 +142,13 @@ def _refuse_empty(collection: Collection, quarantine: Quarantine, settings: Inge
                 "sources or lower the bar with ingest_settings.contamination_words"
             )
         if settings.held_out_share < 1:
-            raise InputError("questions: no training row came out; add rows or lower held_out_share")
+            raise InputError(
+                f"questions: no training row came out; add rows or lower held_out_share{_aside(quarantine)}"
+            )
     elif not collection.held_out and (settings.held_out_share > 0 or settings.held_out):
         raise InputError(
             f"questions: none of {len(collection.train)} questions was held out; add rows, raise "
-            "ingest_settings.held_out_share, or name files in ingest_settings.held_out"
+            f"ingest_settings.held_out_share, or name files in ingest_settings.held_out{_aside(quarantine)}"
         )
 
 
@@ -162,3 +164,10 @@ def _notes(collection: Collection, settings: IngestSettings) -> list[str]:
     if collection.counts["renamed_ids"]:
         notes.append(f"{collection.counts['renamed_ids']} ids occurred twice and were made unique.")
     return notes
+
+
+def _aside(quarantine: Quarantine) -> str:
+    """What to know about the rows that could have been on the empty side."""
+    if quarantine.first is None:
+        return ""
+    return f" ({quarantine.count} rows were set aside, the first: {quarantine.first.message()})"

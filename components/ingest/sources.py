@@ -40,6 +40,8 @@ def open_sources(uri: str, scratch: Path, parameter: str) -> Iterator[Source]:
         InputError: an unknown scheme, nothing there, or no file of a known kind in a folder.
     """
     scheme, separator, rest = uri.partition("://")
+    if separator and scheme == "demo":
+        raise InputError(f"{parameter}: {uri}: unknown demo, expected {DEMO} or {DEMO_CALLS}")
     if separator and scheme not in ("s3", "file"):
         raise InputError(f"{parameter}: {uri}: unknown scheme {scheme!r}, expected a path, s3:// or demo://")
     path = fetch(uri, scratch) if scheme == "s3" and separator else Path(rest if separator else uri)

@@ -19,7 +19,9 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from components.contracts.artifacts import open_artifact, write_artifact
 from components.contracts.errors import InputError
-from components.storage import Storage
+from components.contracts.images import VERSION
+from components.contracts.settings import StageSettings
+from components.storage import Storage, open_storage
 
 SCHEMA = "checkpoint/1"
 MANIFEST = "manifest.json"
@@ -87,6 +89,28 @@ class Checkpoints:
     def clear(self) -> None:
         """Delete all of the run's checkpoints, partial ones too."""
         self._storage.delete_prefix("")
+
+
+def open_checkpoints(
+    checkpoint_root: str, settings: StageSettings, base_model: str, lineage: Mapping[str, str]
+) -> Checkpoints | None:
+    """The checkpoints of exactly this training; None when `checkpoint_root` is empty.
+
+    lineage: the digests of the stage's inputs by name.
+
+    Raises:
+        InputError: the store can't be reached.
+    """
+    if not checkpoint_root:
+        return None
+    decides = {
+        "stage": f"{settings.stage} {VERSION}",
+        "settings": settings.canonical(),
+        "base_model": base_model,
+        "inputs": json.dumps(dict(lineage), sort_keys=True),
+    }
+    place = f"{checkpoint_root.rstrip('/')}/{settings.stage}-{checkpoint_key(decides)}"
+    return Checkpoints(open_storage(place), settings.stage)
 
 
 def _name(step: int) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 
 from components.contracts.errors import InputError
+from components.policy.finite import NonFiniteError
 
 
 def process_count() -> int:
@@ -45,7 +46,7 @@ def run_in_processes(
     """Run `python -m <module>` with `options` in `count` processes; returns the stage's metrics.
 
     Raises:
-        InputError: as the stage itself would have.
+        InputError, NonFiniteError: as the stage itself would have.
         RuntimeError: a process ended otherwise than well.
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -57,7 +58,8 @@ def run_in_processes(
         )
         content = json.loads(outcome.read_text()) if outcome.is_file() else {}
     if "error" in content:
-        raise InputError(content["error"])
+        kind = NonFiniteError if content.get("kind") == NonFiniteError.__name__ else InputError
+        raise kind(content["error"])
     if finished.returncode:
         raise RuntimeError(f"training in {count} processes ended with exit code {finished.returncode}")
     return {name: float(value) for name, value in content.items()}

@@ -47,17 +47,15 @@ def require_finite(number: float, sample: PromptSample, step: int, what: str = "
 def categorize(text: str, sample: PromptSample, score: float, call_format: str) -> str:
     """Which of `CATEGORIES` a response is in: the row of the reward's table that it got.
 
-    Turns of several calls that are neither all right nor all wrong are "partly right".
+    The score of several calls is a mean, which other rows' scores can make as well: (1 - 1.5) / 2 is
+    -0.25. Such turns are "partly right" unless all is right, or nothing is.
     """
     turn = get_call_format(call_format).parse(text, sample.tools)
     if turn.failures or not turn.calls:
         return "cannot be parsed"
     if any(find_tool(sample.tools, parsed.call.name) is None for parsed in turn.calls):
         return "unknown tool"
-    rows: Mapping[float, str] = {
-        CORRECT: "correct",
-        WRONG_CONTENT: "wrong content",
-        UNPAIRED: "wrong tool",
-    }
-    single = len(turn.calls) == 1 and any(len(gold) == 1 for gold in sample.golds)
-    return rows.get(score, "wrong parameters" if single else "partly right")
+    rows: Mapping[float, str] = {CORRECT: "correct", UNPAIRED: "wrong tool"}
+    if len(turn.calls) > 1 or all(len(gold) > 1 for gold in sample.golds):
+        return rows.get(score, "partly right")
+    return {**rows, WRONG_CONTENT: "wrong content"}.get(score, "wrong parameters")

@@ -1,21 +1,15 @@
 """PPO: labeled traces and a policy in, a better policy out."""
 
-import itertools
-import json
 import time
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
-from components.contracts.artifacts import Artifact
-from components.contracts.errors import InputError
-from components.contracts.images import VERSION
-from components.contracts.jsonl import read_records, write_records
+from components.contracts.jsonl import write_records
 from components.contracts.pages import write_page
-from components.contracts.policy_card import CARD_FILE, read_card
+from components.contracts.policy_card import read_card
 from components.contracts.records import LabeledTrace
 from components.policy.card import check_card, make_card, write_card
-from components.policy.checkpoints import Checkpoints, checkpoint_key
+from components.policy.checkpoints import open_checkpoints
 from components.policy.distance import effective_weights, moved
 from components.policy.distributed import (
     is_first_process,
@@ -31,7 +25,8 @@ from components.ppo.samples import PromptSet, read_samples
 from components.ppo.settings import PPOSettings
 from components.ppo.summary import category_shares, first_and_last, summarize
 from components.ppo.training import Training
-from components.storage import open_input, open_storage, write_output
+from components.rollout.shown import peek_call_format
+from components.storage import open_input, write_output
 
 
 def run(
@@ -72,20 +67,20 @@ def run(
     traces = open_input(labeled.path, "labeled_traces/1", artifact_store)
     start = open_input(initial.path, "adapter/1", artifact_store) if initial is not None else None
     came_in = start.folder if start else None
-    call_format, records = peek_call_format(traces)
+    call_format, records = peek_call_format(traces, "a call that is right")
     roles = load_roles(base_model, parsed, call_format, came_in)
     policy = roles.policy
-    if came_in is not None and (came_in / CARD_FILE).is_file():
+    if came_in is not None:
         check_card(read_card(came_in), policy.chat, base_model)
     found = find_samples(records, policy, parsed)
 
     lineage = {"labeled": traces.digest, **({"initial": start.digest} if start else {})}
-    checkpoints = open_checkpoints(checkpoint_root, lineage, parsed, base_model)
-    before = effective_weights(policy.model)
+    checkpoints = open_checkpoints(checkpoint_root, parsed, base_model, lineage)
+    before = effective_weights(policy.model) if is_first_process() else None
     began = time.monotonic()
     training = Training(roles, found.samples, parsed, tool_reward(call_format), checkpoints)
     result = training.run()
-    if not is_first_process():
+    if before is None:
         return
     seconds = time.monotonic() - began
     figures = summarize(found, result, distance=moved(policy.model, before), seconds=seconds)
@@ -128,37 +123,3 @@ def find_samples(records: Iterator[LabeledTrace], policy: Policy, settings: PPOS
         for reason, count in found.quarantined.most_common():
             print(f"[ppo] {count} turns are no prompt: {reason} ({found.named[reason][0]})", flush=True)
     return found
-
-
-def peek_call_format(traces: Artifact) -> tuple[str, Iterator[LabeledTrace]]:
-    """The call format of the first trace, and all traces.
-
-    Raises:
-        InputError: there is no trace.
-    """
-    path: Path = traces.path("traces.jsonl")
-    records = read_records(path, LabeledTrace)
-    first = next(records, None)
-    if first is None:
-        raise InputError(f"labeled: {path} holds no traces; expected at least one with a call that is right")
-    return first.call_format, itertools.chain([first], records)
-
-
-def open_checkpoints(
-    checkpoint_root: str, lineage: Mapping[str, str], settings: PPOSettings, base_model: str
-) -> Checkpoints | None:
-    """The checkpoints of exactly this training; None when `checkpoint_root` is empty.
-
-    Raises:
-        InputError: the store can't be reached.
-    """
-    if not checkpoint_root:
-        return None
-    decides = {
-        "stage": f"ppo {VERSION}",
-        "settings": settings.canonical(),
-        "base_model": base_model,
-        "inputs": json.dumps(dict(lineage), sort_keys=True),
-    }
-    place = f"{checkpoint_root.rstrip('/')}/ppo-{checkpoint_key(decides)}"
-    return Checkpoints(open_storage(place), "ppo")

@@ -126,7 +126,7 @@ def _samples_of(
         if not calls:
             found.without_calls += 1
             continue
-        if label.error is not None:
+        if label.error is not None:  # nor does a call that the infrastructure lost show that it was right
             found.faulty += 1
             continue
         name = f"{trace.id}:{turn.message}"

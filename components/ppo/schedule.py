@@ -33,7 +33,7 @@ def share_of(step: Sequence[Asked], process: int, processes: int) -> tuple[Asked
 
 
 def rate_at(step: int, steps: int, settings: PPOSettings) -> float:
-    """What the learning rates are multiplied by at optimizer step `step` of `steps`, counted from 0."""
+    """What the learning rates are multiplied by for batch `step` of `steps`, counted from 0."""
     warm = math.ceil(settings.warmup * steps)
     if step < warm:
         return (step + 1) / (warm + 1)

@@ -94,11 +94,12 @@ class Training:
         rate = rate_at(number, len(self.plan), self.settings)
         with self._autocast():
             rollouts = self._roll_out(number)
-            tokens = int(self._sum_over_processes(sum(len(rollout.response) for rollout in rollouts)))
-            update = Update(self.roles, self.settings, rollouts, tokens, number + 1)
-            for _ in range(self.settings.ppo_epochs):
+        tokens = int(self._sum_over_processes(sum(len(rollout.response) for rollout in rollouts)))
+        update = Update(self.roles, self.settings, rollouts, tokens, number + 1)
+        for _ in range(self.settings.ppo_epochs):
+            with self._autocast():  # keeps the weights' bfloat16 copies until it ends, so never over a step
                 sums = self._accumulate(update)
-                norms = self._take_step(rate, update)
+            norms = self._take_step(rate, update)
         mine = measure(update, sums)
         shares = gather_object([mine]) if self._accelerator.num_processes > 1 else [mine]
         learning_rate = self.settings.actor_learning_rate * rate

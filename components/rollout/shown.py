@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from components.contracts.artifacts import Artifact
 from components.contracts.errors import InputError
+from components.contracts.jsonl import read_records
 from components.contracts.records import LabeledTrace, Message, Trace
 from components.contracts.tool_schemas import ToolSchema, parse_tools
 from components.rollout.prompts import build_messages, offers_tools, template_tools
 
 if TYPE_CHECKING:
     from components.policy.chat import Chat
+
+
+def peek_call_format(traces: Artifact, needed: str) -> tuple[str, Iterator[LabeledTrace]]:
+    """The call format of the first trace of a `labeled_traces/1`, and all its traces.
+
+    needed: what at least one of them has to have, for the error.
+
+    Raises:
+        InputError: there is no trace.
+    """
+    path = traces.path("traces.jsonl")
+    records = read_records(path, LabeledTrace)
+    first = next(records, None)
+    if first is None:
+        raise InputError(f"labeled: {path} holds no traces; expected at least one with {needed}")
+    return first.call_format, itertools.chain([first], records)
 
 
 def shown_prompt(trace: Trace, chat: Chat) -> tuple[tuple[Message, ...], tuple[ToolSchema, ...]]:

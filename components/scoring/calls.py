@@ -127,6 +127,22 @@ def unknown_parameters(call: ToolCall, gold: ToolCall, tools: Sequence[ToolSchem
     return call.arguments.keys() - gold.arguments.keys() - known
 
 
+def wrong_values(
+    call: ToolCall, gold: ToolCall, tools: Sequence[ToolSchema], rules: CallRules = CallRules()
+) -> list[tuple[JsonValue, JsonValue]]:
+    """The (value, gold) pairs that differ, of a call with the gold's tool and parameters."""
+    if gold.name in rules.free_tools:
+        return []
+    tool = find_tool(tools, gold.name)
+    schemas = tool_parameters(tool) if tool else {}
+    return [
+        (call.arguments[name], value)
+        for name, value in gold.arguments.items()
+        if (rules.free_value is None or value != rules.free_value)
+        and not _agrees(call.arguments[name], value, schemas.get(name, {}))
+    ]
+
+
 def show_calls(calls: Calls) -> str:
     """Calls as a person reads them: `name(parameter="value") other()`; "no call" for none."""
     return " ".join(f"{call.name}({_shown(call.arguments)})" for call in calls) or NO_CALL
@@ -180,15 +196,7 @@ def _level(call: ToolCall, gold: ToolCall, tools: Sequence[ToolSchema], rules: C
         return _NOTHING
     if call.arguments.keys() != gold.arguments.keys():
         return _TOOL
-    if gold.name in rules.free_tools:
-        return _CONTENT
-    tool = find_tool(tools, gold.name)
-    schemas = tool_parameters(tool) if tool else {}
-    for name, value in gold.arguments.items():
-        free = rules.free_value is not None and value == rules.free_value
-        if not free and not _agrees(call.arguments[name], value, schemas.get(name, {})):
-            return _PARAMETERS
-    return _CONTENT
+    return _PARAMETERS if wrong_values(call, gold, tools, rules) else _CONTENT
 
 
 def _agrees(value: JsonValue, gold: JsonValue, schema: Mapping[str, Any]) -> bool:

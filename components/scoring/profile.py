@@ -20,11 +20,11 @@ from pydantic import JsonValue
 from components.contracts.records import ToolCall
 from components.contracts.tool_schemas import ToolSchema
 from components.scoring.answers import normalize_text
-from components.scoring.calls import NO_CALL, UNPARSED, TurnScore, unknown_parameters
+from components.scoring.calls import NO_CALL, UNPARSED, CallRules, TurnScore, unknown_parameters, wrong_values
 from components.scoring.numbers import only_number
-from components.scoring.verdicts import same_value
 
 Tokens = Callable[[str], Sequence[Hashable]]
+Scored = tuple[TurnScore, Sequence[ToolSchema], CallRules]
 
 ASPECTS = {
     "tool": ("first", "prefix"),
@@ -72,13 +72,13 @@ class Profile:
         return found
 
 
-def profile_calls(scored: Iterable[tuple[TurnScore, Sequence[ToolSchema]]], tokens: Tokens) -> Profile:
-    """Profile scored turns, each with the tools that were offered in it.
+def profile_calls(scored: Iterable[Scored], tokens: Tokens) -> Profile:
+    """Profile scored turns, each with the tools that were offered in it and the rules it was scored by.
 
     tokens: a name's tokens under the policy's tokenizer.
     """
     profile = Profile()
-    for score, tools in scored:
+    for score, tools, rules in scored:
         profile.turns += 1
         if score.content_filled:
             continue
@@ -89,7 +89,7 @@ def profile_calls(scored: Iterable[tuple[TurnScore, Sequence[ToolSchema]]], toke
             profile.no_call += 1
         else:
             for call, gold in score.pairs:
-                _count_pair(profile, call, gold, tools, tokens)
+                _count_pair(profile, call, gold, tools, rules, tokens)
     return profile
 
 
@@ -114,6 +114,7 @@ def _count_pair(
     call: ToolCall | None,
     gold: ToolCall | None,
     tools: Sequence[ToolSchema],
+    rules: CallRules,
     tokens: Tokens,
 ) -> None:
     if call is None or gold is None:
@@ -130,12 +131,7 @@ def _count_pair(
         }
         _count(profile, "parameters", [fault for fault, names in found.items() if names])
     else:
-        wrong = [
-            (call.arguments[name], value)
-            for name, value in gold.arguments.items()
-            if not same_value(call.arguments[name], value)
-        ]
-        near = {nearly_same(value, wanted) for value, wanted in wrong}
+        near = {nearly_same(value, wanted) for value, wanted in wrong_values(call, gold, tools, rules)}
         _count(profile, "content", ["synonyms" if one else "others" for one in sorted(near)])
 
 

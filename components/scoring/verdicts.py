@@ -1,4 +1,4 @@
-"""Verdicts on a single call that need a gold call to be known (TL-Training, Section 3.4)."""
+"""Verdicts on a single call that need a gold call to be known (TL-Training, Section 3.3)."""
 
 from collections.abc import Mapping
 from enum import StrEnum

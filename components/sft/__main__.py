@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (InputError, NonFiniteError) as error:
         print(error, file=sys.stderr)
         if given.metrics:
-            given.metrics.write_text(json.dumps({"error": str(error)}))
+            given.metrics.write_text(json.dumps({"error": str(error), "kind": type(error).__name__}))
         return 2
     if given.metrics and metrics.metadata:  # empty in all processes but the first
         given.metrics.write_text(json.dumps(metrics.metadata))

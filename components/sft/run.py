@@ -1,20 +1,13 @@
 """Supervised fine-tuning: labeled traces in, adapter out."""
 
-import itertools
-import json
 import time
-from collections.abc import Iterator, Mapping
 from typing import Any
 
-from components.contracts.artifacts import Artifact
-from components.contracts.errors import InputError
-from components.contracts.images import VERSION
-from components.contracts.jsonl import read_records, write_records
+from components.contracts.jsonl import write_records
 from components.contracts.pages import write_page
 from components.contracts.policy_card import read_card
-from components.contracts.records import LabeledTrace
 from components.policy.card import check_card, make_card, write_card
-from components.policy.checkpoints import Checkpoints, checkpoint_key
+from components.policy.checkpoints import open_checkpoints
 from components.policy.distance import effective_weights, moved
 from components.policy.distributed import (
     is_first_process,
@@ -23,12 +16,13 @@ from components.policy.distributed import (
     take_own_device,
 )
 from components.policy.save import save_weights
+from components.rollout.shown import peek_call_format
 from components.sft.dataset import Prepared, prepare_examples
 from components.sft.report import render_report
 from components.sft.settings import SFTSettings
 from components.sft.training import TrainingResult, train
 from components.sft.weights import load_trainable
-from components.storage import open_input, open_storage, write_output
+from components.storage import open_input, write_output
 
 
 def run(
@@ -70,7 +64,7 @@ def run(
     take_own_device()
     traces = open_input(labeled.path, "labeled_traces/1", artifact_store)
     start = open_input(initial.path, "adapter/1", artifact_store) if initial is not None else None
-    call_format, records = peek_call_format(traces)
+    call_format, records = peek_call_format(traces, "a turn to train on")
     policy = load_trainable(base_model, parsed, call_format, start.folder if start else None)
     if start is not None:
         check_card(read_card(start.folder), policy.chat, base_model)
@@ -83,7 +77,7 @@ def run(
     )
 
     lineage = {"labeled": traces.digest, **({"initial": start.digest} if start else {})}
-    checkpoints = open_checkpoints(checkpoint_root, lineage, parsed, base_model)
+    checkpoints = open_checkpoints(checkpoint_root, parsed, base_model, lineage)
     before = effective_weights(policy.model) if is_first_process() else None
     began = time.monotonic()
     result = train(policy.model, prepared.examples, parsed, checkpoints)
@@ -106,39 +100,6 @@ def run(
         checkpoints.clear()
     for name, value in figures.items():
         metrics.log_metric(name, float(value))
-
-
-def peek_call_format(traces: Artifact) -> tuple[str, Iterator[LabeledTrace]]:
-    """The call format of the first trace, and all traces.
-
-    Raises:
-        InputError: there is no trace.
-    """
-    path = traces.path("traces.jsonl")
-    records = read_records(path, LabeledTrace)
-    first = next(records, None)
-    if first is None:
-        raise InputError(f"labeled: {path} holds no traces; expected at least one with a turn to train on")
-    return first.call_format, itertools.chain([first], records)
-
-
-def open_checkpoints(
-    checkpoint_root: str, lineage: Mapping[str, str], settings: SFTSettings, base_model: str
-) -> Checkpoints | None:
-    """The checkpoints of exactly this training; None when `checkpoint_root` is empty.
-
-    Raises:
-        InputError: the store can't be reached.
-    """
-    if not checkpoint_root:
-        return None
-    decides = {
-        "stage": f"sft {VERSION}",
-        "settings": settings.canonical(),
-        "base_model": base_model,
-        "inputs": json.dumps(dict(lineage), sort_keys=True),
-    }
-    return Checkpoints(open_storage(f"{checkpoint_root.rstrip('/')}/sft-{checkpoint_key(decides)}"))
 
 
 def summarize(

@@ -85,6 +85,8 @@ def test_markdown_keeps_its_columns_whatever_a_row_is_called() -> None:
         ('{"reference": "nobody"}', "reference 'nobody' is none of the rows"),
         ('{"rows": ["none", "none"]}', "a title occurs twice"),
         ('{"row": []}', "unknown key 'row' (did you mean 'rows'?)"),
+        ('{"rows": ["x"]}', "ablation_settings: reference 'none' is none of the rows x"),
+        ('{"rows": ' + "[" * 20000, "ablation_settings: nested too deeply"),
     ],
 )
 def test_settings_that_make_no_table(text: str, said: str) -> None:

@@ -15,6 +15,7 @@ from components.contracts.records import (
     TurnLabel,
 )
 from components.error_labeling.exports import export_rows
+from components.error_labeling.settings import Export
 from components.ingest.formats.messages import convert
 from components.ingest.rows import Exchange
 from components.rollout.prompts import build_messages
@@ -149,3 +150,36 @@ def test_ingest_reads_the_openai_rows_back(tmp_path: Path) -> None:
         ("calculator", {"formula": "1+1"}),
         ("calculator", {"expression": "1+1"}),
     ]
+
+
+def test_calls_of_the_history_are_masked_and_answered() -> None:
+    trace = make_trace((RIGHT, "", True))
+    history = (
+        Message(role="user", content="2+2?"),
+        Message(role="assistant", content=RIGHT),
+        Message(role="tool", content="4", name="calculator"),
+        Message(role="assistant", content="4."),
+    )
+    question = trace.question.model_copy(update={"history": history})
+    begin = build_messages(question, [CALCULATOR], "multi_step", "hermes", native_tools=False)
+    moved = len(begin) - 2
+    trace = trace.model_copy(
+        update={
+            "question": question,
+            "messages": (*begin, trace.messages[-1]),
+            "turns": tuple(one.model_copy(update={"message": one.message + moved}) for one in trace.turns),
+            "labels": tuple(one.model_copy(update={"message": one.message + moved}) for one in trace.labels),
+        }
+    )
+    marks: dict[Export, str] = {"openai": "weight", "axolotl": "train"}
+    for name, mark in marks.items():
+        (row,) = export_rows(name, [trace])
+        messages = row["messages"]
+        assert isinstance(messages, list)
+        said = [one for one in messages if isinstance(one, dict)]
+        assert [one[mark] for one in said if one["role"] == "assistant"] == [0, 0, 1]
+        asked, reply = said[-5], said[-4]
+        assert isinstance(asked["tool_calls"], list)
+        (call,) = asked["tool_calls"]
+        assert isinstance(call, dict)
+        assert (reply["role"], reply["tool_call_id"]) == ("tool", call["id"])

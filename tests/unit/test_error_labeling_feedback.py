@@ -12,10 +12,10 @@ from components.error_labeling.feedback import classify_feedback
 from components.error_labeling.labels import call_error, label_turns
 from components.error_labeling.legacy import LEGACY_SUBSTRINGS, legacy_is_error
 from components.error_labeling.settings import ErrorLabelingSettings, Feedback
-from tests.battery import labeller_wordings
-from tests.battery.labeller_faults import inject
-from tests.battery.labeller_scores import detection, judge, masked, precision_recall
-from tests.battery.labeller_wordings_web import ARTICLES, REPLIES
+from tests.battery.labeller.faults import inject
+from tests.battery.labeller.scores import detection, judge, masked, precision_recall
+from tests.battery.labeller.wordings import by_manner
+from tests.battery.labeller.wordings.web import ARTICLES, REPLIES
 from tests.traces import CALCULATOR, make_trace
 from tools_service.faults import FAULT_WORDS
 
@@ -105,7 +105,7 @@ def test_a_turn_with_foreign_feedback_is_masked() -> None:
 
 
 def test_injected_faults_without_codes_are_found() -> None:
-    rows, tools = inject(600, labeller_wordings, seed=3)
+    rows, tools = inject(600, by_manner, seed=3)
     matrix, legacy, _ = judge(rows, tools)
     ours, old = precision_recall(detection(matrix)), precision_recall(legacy)
     assert min(ours) >= 0.96

@@ -211,3 +211,21 @@ def test_without_codes_the_report_says_so_instead_of_an_empty_matrix(tmp_path: P
     assert "could not be measured" in page
     assert "tool instability" in page
     assert "1 (100.0 %)" in page
+
+
+def test_replies_that_the_default_does_not_read_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trace = foreign(make_trace("f", errors=(None,)), "503 Service Unavailable")
+    brought = write_shard(tmp_path / "t", [trace])
+    label([], tmp_path, "", trajectories=brought)
+    assert "1 replies without a code were not read" in capsys.readouterr().out
+    assert "were not read" in (tmp_path / "report.html").read_text()
+    label([], tmp_path / "read", '{"preset": "tl-training"}', trajectories=brought)
+    assert "not read" not in capsys.readouterr().out
+
+
+def test_nothing_to_label_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--output", str(tmp_path)])
+    assert "nothing to label" in capsys.readouterr().err

@@ -207,8 +207,10 @@ def test_the_noise_gap_is_against_clean() -> None:
 def test_names_are_split_by_the_policy_where_it_is_known(model: Path, tmp_path: Path) -> None:
     tokens, tokenizer = name_tokens(str(model))
     assert tokenizer == str(model)
-    assert list(tokens("weather"))[:1] == list(tokens("weather"))[:1] != []
+    assert 0 < len(list(tokens("weather forecast"))) < len("weather forecast")
     assert name_tokens(str(tmp_path / "nothing"))[1] == CHARACTERS
+    with pytest.raises(InputError):
+        name_tokens(str(tmp_path / "nothing"), required=True)
 
 
 def test_presets() -> None:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from components.ingest.convert import to_question
 from components.ingest.exchanges import build_sample
 from components.ingest.formats import FORMATS
-from components.ingest.rows import Exchange, RowError
+from components.ingest.rows import Draft, Exchange, RowError
 from tests import tool_rows as rows
 from tests.tool_rows import ALL_ROWS, sample_of
 
@@ -172,3 +173,9 @@ def test_no_value_in_any_place_is_more_than_a_refused_row(name: str) -> None:
             except RowError:
                 refused += 1
     assert refused > 10
+
+
+def test_half_a_character_out_of_embedded_json_is_a_refused_row() -> None:
+    popqa = next(one for one in FORMATS if one.name == "popqa")
+    with pytest.raises(RowError, match="surrogate"):
+        to_question(Draft("Who?", ("\ud800",)), popqa, "")

@@ -222,6 +222,7 @@ def test_progress_ends_with_all_sources_read(tmp_path: Path, capsys: pytest.Capt
         (" , ", "questions: empty, expected"),
         ("absent.jsonl", r"questions: absent\.jsonl: no such file"),
         ("http://host/q.jsonl", "questions: .*unknown scheme 'http'"),
+        ("demo://cals", "questions: demo://cals: unknown demo, expected demo:// or demo://calls"),
     ],
 )
 def test_sources_that_cannot_be_read(tmp_path: Path, questions: str, message: str) -> None:
@@ -236,6 +237,9 @@ def test_a_split_that_leaves_one_side_empty_is_refused(tmp_path: Path) -> None:
     assert len(Ingested(tmp_path / "b", path, held_out_share=0).train) == 3
     assert len(Ingested(tmp_path / "c", path, held_out_share=1).held_out) == 3
     assert Ingested(tmp_path / "d", path, held_out_share=0, shards=8).shards == [0, 1, 2]
+    (tmp_path / "bad.jsonl").write_text("{\n")
+    with pytest.raises(InputError, match=r"\(1 rows were set aside, the first: .*bad\.jsonl:1: not JSON"):
+        Ingested(tmp_path / "e", f"{path},{tmp_path / 'bad.jsonl'}", held_out_share=0.001)
 
 
 def test_questions_from_and_to_the_object_store(s3: ObjectStore, tmp_path: Path) -> None:
@@ -276,3 +280,5 @@ def test_the_command_line_prints_one_line_and_fails(
     arguments = ["--questions", path, "--output", str(tmp_path / "no"), "--settings", '{"sheed": 3}']
     assert main(arguments) == 2
     assert capsys.readouterr().err == "ingest_settings: unknown key 'sheed' (did you mean 'seed'?)\n"
+    assert main([*arguments[:-1], '{"presett": "demo"}']) == 2
+    assert capsys.readouterr().err == "ingest_settings: unknown key 'presett' (did you mean 'preset'?)\n"

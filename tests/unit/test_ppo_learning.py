@@ -119,15 +119,17 @@ def test_a_reward_that_is_not_finite_stops_before_the_step() -> None:
     assert all(torch.equal(weight, states[0][name]) for name, weight in roles.actor_parameters.items())
 
 
-def test_more_ppo_epochs_use_the_same_rollouts() -> None:
-    roles, samples = prepare(SHORT)
+@pytest.mark.parametrize(("method", "dtype"), [("lora", "float32"), ("full", "bfloat16")])
+def test_more_ppo_epochs_use_the_same_rollouts(method: str, dtype: str) -> None:
+    short = SHORT.model_copy(update={"method": method, "dtype": dtype})
+    roles, samples = prepare(short)
     asked: list[str] = []
 
     def reward(text: str, sample: PromptSample) -> float:
         asked.append(sample.id)
         return float(text == RIGHT)
 
-    settings = SHORT.model_copy(update={"ppo_epochs": 3, "epochs": 1, "scheduler": "constant"})
+    settings = short.model_copy(update={"ppo_epochs": 3, "epochs": 1, "scheduler": "constant"})
     (row,) = Training(roles, samples, settings, reward).run().log
     assert len(asked) == row.rollouts == 16
     assert row.clipped > 0  # the later epochs leave the policy that sampled

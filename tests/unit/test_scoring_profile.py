@@ -6,7 +6,7 @@ import pytest
 
 from components.contracts.records import ToolCall
 from components.contracts.tool_schemas import ToolSchema
-from components.scoring.calls import score_turn
+from components.scoring.calls import CallRules, score_turn
 from components.scoring.profile import Profile, nearly_same, profile_calls
 
 
@@ -27,11 +27,15 @@ def call(name: str, /, **arguments: Any) -> ToolCall:
 
 
 GOLD = call("get_weather", city="The City of Oslo", days=2)
+EVERYTHING = CallRules()
 
 
-def profile_of(*turns: list[ToolCall] | None) -> Profile:
+def profile_of(*turns: list[ToolCall] | None, rules: CallRules = EVERYTHING) -> Profile:
     """Each turn against GOLD; None for one that can't be parsed. A token is a word of the name."""
-    scored = [(score_turn(turn or [], [[GOLD]], TOOLS, unparsed=turn is None), TOOLS) for turn in turns]
+    scored = [
+        (score_turn(turn or [], [[GOLD]], TOOLS, unparsed=turn is None, rules=rules), TOOLS, rules)
+        for turn in turns
+    ]
     return profile_calls(scored, lambda name: name.split("_"))
 
 
@@ -71,6 +75,15 @@ def test_every_fault_is_counted_with_its_aspect() -> None:
         "first": {"count": 2, "share": 2 / 3},
         "prefix": {"count": 1, "share": 1 / 3},
     }
+
+
+def test_what_the_rules_do_not_compare_is_no_fault() -> None:
+    turn = [call("get_weather", city="city of Oslo", days=3)]
+    assert profile_of(turn).faults == {("content", "synonyms"): 1, ("content", "others"): 1}
+    free = profile_of(turn, rules=CallRules(free_value="The City of Oslo"))
+    assert free.faults == {("content", "others"): 1}
+    extra = [*turn, call("get_news", query="x")]
+    assert profile_of(extra, rules=CallRules(free_tools=frozenset({"get_weather"}))).wrong == {}
 
 
 def test_without_wrong_calls_no_share_is_known() -> None:

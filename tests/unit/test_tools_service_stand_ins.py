@@ -74,6 +74,14 @@ def test_a_call_has_to_fit_one_of_several_schemas(tmp_path: Path) -> None:
         tool.check({"place": "Rome", "city": "Rome"})
 
 
+def test_a_line_may_hold_separators_that_are_no_line_ends(tmp_path: Path) -> None:
+    line = json.dumps(
+        {"text": "one\u2028two\x85three", "offered": json.dumps([schema("weather")])}, ensure_ascii=False
+    )
+    (tool,) = read_stand_ins(write(tmp_path / "held_out.jsonl", line, ""))
+    assert tool.name == "weather"
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [

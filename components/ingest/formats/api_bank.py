@@ -10,7 +10,6 @@ describes are offered from then on, so level 2's golds name offered tools. What 
 the request, is the thought of the gold's turn.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 
@@ -21,7 +20,7 @@ from components.contracts.tool_schemas import ToolSchema, find_tool, tool_name
 from components.ingest.call_texts import python_calls, read_object
 from components.ingest.fields import first_present, text_of
 from components.ingest.formats.base import Format
-from components.ingest.formats.tool_lists import offered_tools
+from components.ingest.formats.tool_lists import tools_in
 from components.ingest.rows import Exchange, RowError, Said
 
 MARK = "API descriptions:"
@@ -34,7 +33,7 @@ GOLDS = ("expected_output", "output")
 
 def convert(row: Mapping[str, object]) -> Exchange:
     """The dialogue with the expected request at its end."""
-    tools = list(_described(text_of(row, ("instruction",)).partition(MARK)[2]))
+    tools = list(tools_in(text_of(row, ("instruction",)).partition(MARK)[2], "instruction"))
     said: list[Said] = []
     text = text_of(row, ("input",)).removesuffix(ASKS)
     found = list(LINE.finditer(text))
@@ -74,18 +73,6 @@ def _calls(field: str, text: str, tools: Sequence[ToolSchema]) -> tuple[ToolCall
         if not QUOTED_LIST.search(text):
             raise
         return python_calls(field, QUOTED_LIST.sub(r"\1\2", text), tools)
-
-
-def _described(text: str) -> tuple[ToolSchema, ...]:
-    """The JSON objects that stand one behind the other."""
-    decoder, found, position = json.JSONDecoder(), [], 0
-    while (position := text.find("{", position)) >= 0:
-        try:
-            value, position = decoder.raw_decode(text, position)
-        except (ValueError, RecursionError) as error:
-            raise RowError("instruction", "an API description is not JSON") from error
-        found.append(value)
-    return offered_tools(found, "instruction")
 
 
 def _found(reply: str) -> list[ToolSchema]:

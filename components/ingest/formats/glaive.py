@@ -9,7 +9,6 @@
 Its form with `conversations` and `tools` is ShareGPT's.
 """
 
-import json
 import re
 from collections.abc import Mapping
 
@@ -17,7 +16,7 @@ from components.contracts.records import ToolCall
 from components.ingest.call_texts import make_call
 from components.ingest.fields import text_of
 from components.ingest.formats.base import Format
-from components.ingest.formats.tool_lists import offered_tools
+from components.ingest.formats.tool_lists import tools_in
 from components.ingest.rows import Exchange, RowError, Said
 
 SPEAKER = re.compile(r"^(USER|ASSISTANT|FUNCTION RESPONSE):\s*", re.MULTILINE)
@@ -38,24 +37,13 @@ def convert(row: Mapping[str, object]) -> Exchange:
     said = tuple(_said(one[1], chat[one.end() : end]) for one, end in zip(found, ends, strict=True))
     if not any(one.calls for one in said):
         raise RowError("chat", "a trajectory without a call")
-    return Exchange(offered_tools(_described(text_of(row, ("system",))), "system"), said)
+    return Exchange(tools_in(text_of(row, ("system",)), "system"), said)
 
 
 def matches(row: Mapping[str, object]) -> bool:
     """Whether the row is a chat in one text."""
     chat = row.get("chat")
     return isinstance(chat, str) and "system" in row and "USER:" in chat
-
-
-def _described(system: str) -> list[object]:
-    decoder, found, position = json.JSONDecoder(), [], 0
-    while (position := system.find("{", position)) >= 0:
-        try:
-            value, position = decoder.raw_decode(system, position)
-        except (ValueError, RecursionError) as error:
-            raise RowError("system", "a function's description is not JSON") from error
-        found.append(value)
-    return found
 
 
 def _said(speaker: str, text: str) -> Said:

@@ -46,6 +46,22 @@ def tools_after(text: str, mark: str, field: str) -> tuple[ToolSchema, ...]:
     return offered_tools(value, field)
 
 
+def tools_in(text: str, field: str) -> tuple[ToolSchema, ...]:
+    """The tools that `text` holds as JSON objects, one behind the other.
+
+    Raises:
+        RowError: none there, or one is not JSON or no tool.
+    """
+    decoder, found, position = json.JSONDecoder(), [], 0
+    while (position := text.find("{", position)) >= 0:
+        try:
+            value, position = decoder.raw_decode(text, position)
+        except (ValueError, RecursionError) as error:
+            raise RowError(field, "a tool's description is not JSON") from error
+        found.append(value)
+    return offered_tools(found, field)
+
+
 def check_offered(field: str, golds: Sequence[Sequence[ToolCall]], tools: Sequence[ToolSchema]) -> None:
     """Refuse a gold that names a tool which is not offered.
 
