@@ -36,6 +36,7 @@ ABLATION_METRICS = {
 }
 NOT_GROUPS = frozenset({"tools", "errors_before", "errors_after", "seconds", "between"})
 FIRST_GROUPS = ("overall", "needs_tool", "no_tool")
+INTERVALS_A_TABLE = 3
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
@@ -106,29 +107,27 @@ def _sides(metric: Any) -> tuple[Any, Any]:
 
 
 def _ablation_tables(summary: Mapping[str, Any]) -> Iterator[Table]:
-    """Each row against the reference: how far it moved, then the measures three at a time."""
+    """Each row's rates and how far it moved, then the intervals against the reference: 80 columns are enough."""
     rows = summary["rows"]
+    cells = {row["title"]: row["groups"]["overall"] for row in rows}
     measured = {
         name: label
         for name, label in ABLATION_METRICS.items()
-        if any(row["groups"]["overall"][name]["value"] is not None for row in rows)
+        if any(cell[name]["value"] is not None for cell in cells.values())
     }
-    names = list(measured)
-    for start in range(0, len(names), 3):
-        chosen = names[start : start + 3]
-        headers = [header for name in chosen for header in (measured[name], "interval")]
-        title = (
-            f"Against {summary['reference']!r}, in percent, with {100 * summary['confidence']:g} % intervals"
-        )
-        moved = [] if start else ["SFT moved", "PPO moved"]
-        table = _table(title if start == 0 else None, ["row"], [*headers, *moved])
-        for row in rows:
-            cells = []
-            for name in chosen:
-                cell = row["groups"]["overall"][name]
-                cells += [_percent(cell["value"]), _difference(cell["difference"])[1]]
-            cells += [] if start else [_norm(row["moved"]["sft"]), _norm(row["moved"]["ppo"])]
-            table.add_row(row["title"], *cells)
+    rates = _table("In percent", ["row"], [*measured.values(), "SFT moved", "PPO moved"])
+    for row in rows:
+        values = [_percent(cells[row["title"]][name]["value"]) for name in measured]
+        rates.add_row(row["title"], *values, _norm(row["moved"]["sft"]), _norm(row["moved"]["ppo"]))
+    yield rates
+    against = f"{100 * summary['confidence']:g} % intervals against {summary['reference']!r}, in points"
+    compared = [name for name in measured if name not in ("calls_unparsed", "calls_no_call")]
+    for start in range(0, len(compared), INTERVALS_A_TABLE):
+        chosen = compared[start : start + INTERVALS_A_TABLE]
+        table = _table(None if start else against, ["row"], [measured[name] for name in chosen])
+        for title, found in cells.items():
+            if title != summary["reference"]:
+                table.add_row(title, *(_difference(found[name]["difference"])[1] for name in chosen))
         yield table
 
 
