@@ -11,12 +11,14 @@ from components.error_labeling.summary import ALL_RIGHT, Summary
 _WIDTH = 400  # pixels of a bar of 100 %
 
 _PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Error labeling</title>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Error labeling</title>
 <style>
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 56rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
 table { border-collapse: collapse; margin: .5rem 0 1.5rem; }
 th, td { padding: .2rem .8rem; border-bottom: 1px solid #ddd; text-align: right; }
 th:first-child, td:first-child { text-align: left; }
+.wide { overflow-x: auto; }
 svg { display: block; margin: .5rem 0 1.5rem; font-size: 12px; }
 .calls { fill: #4269d0; } .traces { fill: #efb118; } text { fill: #222; }
 </style></head><body>
@@ -44,9 +46,9 @@ with a call that have such an error; one may have several.</p>
 {% endif %}
 {% for title, columns, rows in tables if rows %}
 <h2>{{ title }}</h2>
-<table><tr>{% for column in columns %}<th>{{ column }}</th>{% endfor %}</tr>
+<div class="wide"><table><tr>{% for column in columns %}<th>{{ column | replace("_", " ") }}</th>{% endfor %}</tr>
 {% for row in rows %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
-{% endfor %}</table>
+{% endfor %}</table></div>
 {% endfor %}
 {% if not summary.agreement.calls %}
 <p>No call failed with a code, so the classifier of feedback could not be measured on these traces.</p>
