@@ -44,7 +44,8 @@ class Question(Record):
     are judged by `golds`, or sampled but never judged.
 
     `history` is the conversation before `text`; a system message at its head replaces the prompt's own
-    instruction. `offered` is for questions that bring their tools along: a JSON array of OpenAI tool
+    instruction, and one that ends with a tool's reply goes on from there: `text` is then the request that it
+    answers. `offered` is for questions that bring their tools along: a JSON array of OpenAI tool
     schemas. `golds` are the accepted next turns, each one or more parallel calls of offered tools.
     """
 

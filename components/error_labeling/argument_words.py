@@ -30,7 +30,7 @@ VALUE = any_of(
     rf"\bwrong|\bmust\b|\bshould\b|\bout of|\bincorrect|\billegal|\bunsupported|\bexceeds|\boutside|"
     rf"\btoo\b|\bfailed)",
     rf"\b(?:invalid|illegal|wrong|bad|incorrect|unexpected|unsupported|unacceptable|improper|"
-    rf"inappropriate) (?:\w+ )?(?:value|type|values|types|literal|data type|enum|{TYPE})\b(?! named)",
+    rf"inappropriate) (?:\w+ )?(?:value|type|values|types|literal|data type|enum|{TYPE})\b(?! named)(?! of (?:arguments|parameters))",
     rf"\b(?-i:PARAM)\W*:?\s*(?:\S+ ){{0,4}}?(?:must (?:be|contain|have|match|lie|not be (?!null|blank|empty))|"
     rf"should (?:be|have|match|contain|lie)|has to (?:be|lie|match)|needs to be (?!given|provided|set|"
     rf"specified)|expect\w* (?:an? )?(?:{TYPE}|one of)|accepts only|only accepts|out of|outside|exceeds|"
@@ -67,7 +67,12 @@ MISSING = any_of(
     rf"cannot be omitted|too few|argument count error|at least \d+ (?:{PARAMETER})|"
     rf"expected \d+ (?:\w+ )?arguments?,? (?:but )?got [\d]|(?:can(?:'t|not)|must not|should not|may not|"
     rf"not) be (?:blank|empty|null|none|left out|undefined|omitted)|not-null|not null|(?:received|"
-    rf"got) (?:undefined|null|nothing)|\bwhere is\b|what should i use|have a default",
+    rf"got) (?:undefined|null|nothing)|\bwhere is\b|what should i use|have a default|"
+    r"(?<!TOOL )(?<!TOOL\W )\bmissing\b(?! (?:quote|brac|paren|comma|colon|delim|closing|opening|bracket|tag|module|file))|\bunspecified\b|\bnone given\b|"
+    r"\bno \w+(?: \w+)? (?:was |were )?(?:given|provided|specified|supplied|passed)\b|\bdo you mean\b|\bneed to (?:say|know|tell)\b|"
+    r"^\W*(?:tell|give|ask) (?:me|us|the user)\b|\bi (?:still |also )?need (?:an?|the|one|your|at least)\b|"
+    rf"\blacks? (?:an?|the|its|any)\b|\b(?:requires?|needs?) (?:an?|at least|either|both) (?!{TYPE}|valid|positive|real|@)|"
+    r"^\W*please tell me\b|\btell me which\b|\bno value for\b",
 )
 EXTRA = any_of(
     rf"\b{UNKNOWN}(?: or \w+)?(?: (?!end\b|of\b|token\b|type\b|"
@@ -99,8 +104,10 @@ EXTRA = any_of(
 WRONG = any_of(
     rf"\binvalid\b|\bnot (?:an? )?(?:\w+ )?(?:valid|legal|acceptable|accepted|allowed|permitted|one of|"
     rf"of type|supported|recogni[sz]ed|between|in range)|(?<!went )\bwrong|value ?error|type ?error|"
-    rf"illegal ?argument|\bexpected\b|\bmust\b|should (?:be|have|match|contain)|(?:has|have|needs?) to (?:be|lie|match|have)\b|\bbetween -?\d|\bno (?:time ?zone|currency|country|language|unit|city)\b|\b(?:choose|pick) (?:an? )?(?:value|one)\b|\bunpars[ea]+ble (?:date|time|number)|\bonly (?:\S+ ){1, 7}allowed\b|\b(?:unknown|unrecogni[sz]ed|unsupported) \w+ [\"'`]|out of (?:range|"
-    rf"bounds)|cannot (?:be )?(?:convert|cast|coerc|interpret|negative|zero|greater|less|lie)|"
+    rf"illegal ?argument|\bexpected\b|\bmust\b|should (?:be|have|match|contain)|(?:has|have|needs?) to (?:be|lie|match|have)\b|\bbetween -?\d|\bno (?:time ?zone|currency|country|language|unit|city)\b(?! (?:was |is )?(?:given|provided|specified|set|passed))|\b(?:choose|pick) (?:an? )?(?:value|one)\b|\bunpars[ea]+ble (?:date|time|number)|\bonly (?:\S+ ){1, 7}allowed\b|\b(?:unknown|unrecogni[sz]ed|unsupported) \w+ [\"'`]|out of (?:range|"
+    rf"bounds)|(?:cannot|can't|must not|should not|may not) (?:be )?(?:convert|cast|coerc|interpret|negative|zero|below|above|under|over|greater|less|lower|higher|larger|smaller|more|lie)|"
+    rf"(?:n't|\bnot) an? {TYPE}\b|\b(?:code|number|unit|currency|language|locale|name|symbol) \S+ (?:is )?(?:unknown|wrong|not known)\b|"
+    rf"\bonly (?:\w+ ){{1,3}}(?:may|can) be (?:used|given)\b|\b\w+ digits\b|(?:below|above|under) the (?:min|max|limit)|makes no sense|checksum|\bmalformed\b|"
     rf"can't multiply|\billegal|too (?:long|short|large|small|high|low|big|many characters)|"
     rf"exceeds|unsupported|validation|mismatch|greater than|less than|(?:allowed|permitted|valid|possible|"
     rf"accepted|following) (?:values|choices|options)|incorrect|unacceptable|\b422\b|does(?: not|"

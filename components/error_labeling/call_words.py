@@ -2,6 +2,7 @@
 
 from components.error_labeling.words import (
     CANNOT,
+    DURATION,
     FORMAT,
     ISNT,
     KNOWN,
@@ -31,12 +32,12 @@ OWN = any_of(
     r"permission|illegal state|null pointer|file not found|no such element|runtime) ?(?:error|exception)|"
     r"nil pointer|cannot read propert|not associated with a value|relation \S+ does not exist|"
     r"no value present|unwrap\(\)` on a `None`|fatal: not a git|"
-    r"\baccess denied|permission|sign(?:ed)? in\b|\blog ?in\b|password|authori[sz]|\bauthenticat|credentials|api[ _]?key|log in|logged in|"
+    r"\baccess denied|permission|\brights\b|sign(?:ed)? in\b|\blog ?in\b|password|authori[sz]|\bauthenticat|credentials|api[ _]?key|log in|logged in|"
     r"subscribed|forbidden|\b40[13]\b|not allowed to|access to (?:this|the)|expired token|token (?:is|"
     r"has) (?:unknown|expired)",
 )
 TIMEOUT = any_of(
-    r"\btime[sd]?[ _-]?out|\btimedout|\bdeadline|took (?:too long|longer|more than)|taking (?:too long|"
+    r"\btime[sd]?[ _-]?out|\btime(?:'s| is) up\b|still running|longer than allowed|\btimedout|\bdeadline|took (?:too long|longer|more than)|taking (?:too long|"
     r"longer)|time[ -]?(?:limit|budget)|etimedout|sockettimedout|too slow|ran too long|\bno (?:reply|answer) from|wall ?time|\b(?:hung|stalled)\b|cancell?ed while waiting|"
     r"(?:maximum|allowed|allotted|permitted|given|execution) (?:\w+ ){0,2}time|time (?:allowed|exceeded|"
     r"allotted|was used|ran out|is up|has elapsed)|out of time|in time\b|gave up waiting|stopped waiting",
@@ -44,7 +45,7 @@ TIMEOUT = any_of(
     rf"response|answer\w*|finish\w*|complet\w*|return\w*|heard|come back|"
     rf"result)\b[^.]{{0,50}}(?:\bwithin\b|\bafter\b|\bbefore\b|\bby the\b|\bin {SECONDS})",
     rf"\b(?:exceeded|over|beyond|ran|running|waited|waiting|after|gave up|kill\w*|abort\w*|cancel\w*|"
-    rf"stopp\w*|more than|longer than|within)\b[^.]{{0,40}}\b{SECONDS}(?!.{{0,20}}(?:retry|again))|"
+    rf"stopp\w*|more than|longer than|within)\b[^.]{{0,40}}\b{DURATION}(?!.{{0,20}}(?:retry|again))|"
     rf"\b(?:504|408|524|522)\b(?!\d)",
 )
 UNREADABLE = any_of(
@@ -64,7 +65,7 @@ UNREADABLE = any_of(
     rf"unescaped) (?:\w+ )?(?:quote|bracket|brace|paren\w*|comma|colon|delimiter|tag)|(?:brace|bracket|"
     rf"quote|tag|paren\w*)s? (?:is |are )?(?:missing|found|opened|absent)|"
     r"\bgarbled|comma expected|\bprolog|e parse\b|\bquotation mark|parenthes[ie]s (?:too|missing|is)|"
-    r"\bstray comma|\bparsable|\bplain (?:prose|text)\b|load as a dict|\bmalformed|\bdeseriali[sz]|"
+    r"\bstray comma|\bparsable|\bplain (?:prose|text)\b|load as a dict|\bmalformed\b(?! (?:uuid|guid|date|url|uri|e-?mail|address|number|id)\b)|(?:output|message|call|reply|text) (?:ended|stopped|ends) before|\bdeseriali[sz]|"
     rf"{NOT} (?:\w+ )?well-?formed\b(?! (?:email|ur[li]|address|date|number))|\bpars(?:e|ing) (?:\w+ ){{0,3}}"
     rf"(?:arguments?|call|action|output|message|request|body)\b|"
     r"\btruncated|cut off|dangling|looking for beginning|make sense of|not decodable|(?:not|n't) decode\b|"
@@ -118,8 +119,8 @@ INFRASTRUCTURE = any_of(
     r"handshake|at capacity|\brestarted|\bdied\b|http/\d\.\d 5|"
     r"broken pipe|remote (?:end|protocol|host)|disconnect|internal\b.{0,12}\berror|^\d+ internal\b|"
     r"bad gateway|upstream|backend|crash|slow ?down|request rate|out of memory|no space left|capacity|"
-    r"segmentation|core dumped|proxy error|hang up|hung up|no route|\bpeer\b|\b(?:5[0-24-9]\d|429)\b(?= |"
-    r"$|\W)|too busy|resource[ _]exhausted|infrastructure|gone away|went away|reset by|(?:request|usage|"
+    r"segmentation|core dumped|proxy error|hang up|hung up|no route|\bpeer\b|(?:^\W*|\b(?:http|status|code|error|response|returned|got|with|received|answered|replied|server)\W{1,3}(?:\w+\W{1,2})?)(?:5[0-24-9]\d|429)\b(?= |"
+    r"$|\W)|too busy|can't be reached|could not reach|is locked|not responding|\brestarting|no internet|replicas|resource[ _]exhausted|infrastructure|gone away|went away|reset by|(?:request|usage|"
     r"plan|daily|monthly|hourly) limit|\bper (?:second|minute|hour|day|min)\b|"
     r"limit (?:reached|exceeded|for your plan)|lost contact|not reachable|incident|degraded|worker|"
     r"incomplete read|rst.?stream|communications|sigkill|killed|signal \d|\bcluster|not working|"

@@ -11,101 +11,16 @@ import re
 from components.contracts.tool_errors import ToolError
 from components.error_labeling.argument_words import CONVERT, EXTRA, MISSING, VALUE, WRONG
 from components.error_labeling.call_words import INFRASTRUCTURE, NO_TOOL, OWN, TIMEOUT, UNREADABLE
-from components.error_labeling.words import PARAMETER, TYPE, Q, any_of
-
-_EXACT: tuple[tuple[ToolError, re.Pattern[str]], ...] = (
-    (
-        ToolError.PARAMETER_HALLUCINATION,
-        re.compile(
-            r"(?i:invalid (?:keyword argument|(?:parameter|field|argument|option|property|input) name))"
-        ),
-    ),
-    (
-        ToolError.MISSING_PARAMETER,
-        re.compile(
-            r"(?i:(?:must|has to|have to|needs? to|should)(?: also)? be (?:supplied|provided|specified|"
-            r"given|passed|present|filled in|filled|included|sent|stated|there|non-?empty|set)\b(?! (?:as|to|in|at|"
-            r"by|when)\b))|(?i:value for) \W?PARAM\W? (?i:(?:was |is )?(?:not|missing))"
-        ),
-    ),
-    (
-        ToolError.WRONG_TYPE_OR_VALUE,
-        re.compile(
-            r"(?i:(?:date|time|number|amount|address|url|coordinates?)\W? (?:\S+ )?(?:could not|cannot|"
-            r"can't) be (?:parsed|understood|read|interpreted))"
-        ),
-    ),
-    (
-        ToolError.PARAMETER_HALLUCINATION,
-        any_of(
-            r"\b(?:no|not have an?) \W?(?-i:PARAM)\W? (?:parameter|argument|field|option)\b|"
-            r"\b(?:supported|allowed|known|accepted) (?:parameters|arguments|fields|options|properties)\b",
-            rf"\bextra (?:forbidden|inputs?|keys?|propert\w+|{PARAMETER})\b|\bunknown name\b",
-            rf"\b(?:no|not have an?) (?:such )?(?:{PARAMETER}|setter|keyword) (?:called |named |for )?{Q}(?-i:PARAM)\b"
-            rf"(?! (?:was|is|were) )",
-            r"(?-i:\bPARAM)\b\W* (?:was |is )?(?:not|n't) (?:found|known|declared|listed) (?:in|by|to|for) \W?(?-i:TOOL)\b",
-        ),
-    ),
-    (
-        ToolError.WRONG_TYPE_OR_VALUE,
-        any_of(r"\bvalid \w+ is required\b", r"(?-i:\bPARAM)\W* (?:has|is in) an? (?:invalid|wrong|bad)\b"),
-    ),
-    (
-        ToolError.MISSING_PARAMETER,
-        any_of(
-            r"[\"'`]required[\"'`](?! (?:property|field))",
-            r"\b(?:received|got)\b\W+(?:undefined|null|none)\b",
-            r"\bnull value in column",
-            r"\bmust not be (?:null|none|empty|blank)\b",
-        ),
-    ),
-    (
-        ToolError.TOOL_HALLUCINATION,
-        re.compile(
-            r"[Nn]o module named \W?TOOL|^\W*(?:Key ?Error|Lookup Error)\W+TOOL\W*$|\bTOOL: not found$"
-        ),
-    ),
-    (
-        ToolError.TOOL_INSTABILITY,
-        any_of(r"rate.?limit|\b(?:ssl|tls)\b|quota|too many requests|\bno route\b(?! for|.{0,9}\bTOOL)"),
-    ),
-    (
-        ToolError.TOOL_HALLUCINATION,
-        re.compile(
-            r"(?i:unknown|unsupported|no such|invalid|undefined) (?i:tool|function|action|"
-            r"method)(?i: name)?\W+TOOL\b"
-        ),
-    ),
-    (
-        ToolError.PARAMETER_HALLUCINATION,
-        re.compile(r"PARAM\W* (?i:is not an? (?:\w+ )?(?:argument|parameter|option|field))"),
-    ),
-    (
-        ToolError.MISSING_PARAMETER,
-        re.compile(
-            r"PARAM\W* (?i:(?:must|has to|needs to|should) be (?:supplied|provided|given|specified|set|"
-            r"passed|present|filled|included)|(?:can|must|may|should)(?:not| not|n't) be (?:left )?(?:none|null|"
-            r"empty|blank|undefined|omitted))|^\W*Key ?Error\W+PARAM\W*$|\b(?i:missing|required|blank|"
-            r"null)\W+PARAM\W*$"
-        ),
-    ),
-    (
-        ToolError.PARAMETER_HALLUCINATION,
-        re.compile(
-            r"(?i:unexpected|unknown|unrecogni[sz]ed) (?i:keyword )?(?i:arguments?|parameters?|fields?|"
-            r"propert(?:y|ies)|keywords?|options?|keys?|flags?)\b(?! (?i:value|type))|(?<!value of)(?<!value of )\WPARAM\W* (?i:is|"
-            r"was) (?i:not allowed|not expected|unexpected|unknown|unsupported)|"
-            r"PARAM\W* (?i:was unexpected)"
-        ),
-    ),
-)
+from components.error_labeling.set_terms import EXACT, SET_TERMS
+from components.error_labeling.words import TYPE, any_of
 
 POSITION = any_of(
     r"\b(?:line|lineno|line ?number)\W{0,2} ?\d+\W{1,3}(?:column|col|char|position|column ?number)\b"
 )
 
 CATEGORIES: tuple[tuple[ToolError, re.Pattern[str]], ...] = (
-    *_EXACT,
+    *SET_TERMS,
+    *EXACT,
     (ToolError.TOOL_CALL_FAILURE, OWN),
     (ToolError.TIMEOUT, TIMEOUT),
     (ToolError.WRONG_TYPE_OR_VALUE, CONVERT),

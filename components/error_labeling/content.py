@@ -19,7 +19,7 @@ REPORT = re.compile(
     r"Booked|Started|Retried|Changed|Enabled|Fixed|Installed|Uploaded|Downloaded|Posted|Published|"
     r"Merged|Imported|Exported|Archived|Assigned|Registered|Cleared|Restored|(?:Found|Listed|Showing|Last|First|Top) \d+) "
     r"(?!.*\b(?:but|however|could not|cannot|fail\w*|unable)\b)|"
-    r"\w+ (?:set|saved|created|updated|scheduled|booked|sent)[:.]|(?:Summary|Changelog|Release notes|(?:User |Customer )?[Rr]eviews?|Headlines?|News|Abstract|Transcript|"
+    r"\w+ (?:set|saved|created|updated|scheduled|booked|sent)[:.]|(?:Summary|Fixed|Added|Changed|Resolved|TODO|Changelog|Release notes|(?:User |Customer )?[Rr]eviews?|Headlines?|Top stor(?:y|ies)|News|Abstract|Transcript|"
     r"Quote|Synopsis|Excerpt|Comments?|Lyrics|Subject|Ticket|Definition|Translation|Forecast|Weather|"
     r"Thread|Minutes|Diagnosis|History)\b[^:\n.]{0,40}:)"
 )

@@ -49,6 +49,9 @@ _PREFIX = re.compile(
     r"\s*(?:(?:tool|function|api)?[ _-]?(?:result|response|output|observation|reply|message)|output)\s*:\s*",
     re.IGNORECASE,
 )
+_DISAMBIGUATED = re.compile(
+    r"[A-Z][^:(]{2,60} \([a-z][a-z ]+\)"
+)  # as encyclopedias tell one title from another
 _TITLE = re.compile(r"<(?:title|h1|message|code|string)[^>]*>([^<]+)<", re.IGNORECASE)
 
 
@@ -100,7 +103,8 @@ def _structured(
     reading = read_object(value)
     words = normalise(reading.words, call, tools)
     if not reading.failed:
-        return _plain(reading.words, call, tools, slack + 0.75) if reading.only_words else None
+        more = slack + (BORDERLINE if reading.numbered else 0.75)
+        return _plain(reading.words, call, tools, more) if reading.only_words else None
     category = _category(call, words) or reading.category
     if not reading.certain and category is None:
         return None  # a result with a field of that name
@@ -155,6 +159,8 @@ def _is_marked(raw: str, words: str) -> bool:
 def _is_titled_prose(raw: str) -> bool:
     """Whether a title of several words comes before prose that does not itself complain."""
     title, colon, rest = raw.partition(": ")
+    if _DISAMBIGUATED.fullmatch(title) and is_essay(rest.ljust(75, ".")):
+        return True
     if (
         not colon
         or len(title) > 60

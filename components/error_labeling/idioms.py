@@ -21,7 +21,7 @@ IDIOMS = any_of(
     r"\b(?:max(?:imum)? )?retries exceeded|connection (?:\w+ )?(?:refused(?! to)|reset|aborted|timed|"
     r"broken|lost|clos\w+|terminated|dropped|is closing|attempts? failed)|\btime-?out (?:of \S+ )?(?:exceeded|expired|reached)|"
     r"\bexpected [`'\"].{1,12}[`'\"],? (?:after|before|but|or|got|at)\b|\btimed[ -]?out\b(?! of)|\bdeadline (?:was )?(?:exceeded|expired)|"
-    r"\brate.?limit(?:ed|s? (?:exceeded|reached|hit)|ing)?\b(?! for | on )|\brate exceeded|"
+    r"\brate.?limit(?:ed|s? (?:exceeded|reached|hit)|ing)?\b(?! for | on |: ?\d)|\brate exceeded|"
     r"too many (?:requests|calls|connections|clients)|\bquota (?:\w+ )?(?:exceeded|reached|used)|"
     r"exceeded (?:\w+ ){0,4}(?:quota|rate limit|deadline|budget)|"
     r"\b(?:econn|etimedout|enotfound|eai ?again|epipe|ehostunreach|enetunreach|esocket)\w*|\berrno\b|"
@@ -120,7 +120,7 @@ STATEMENTS = any_of(
     r"passed|sent|gave|are sending)\b|\byou're (?:not|sending)|\b(?:i|we) (?:was|were) hoping\b",
     rf"(?:\bnot?\b|n't|\bnothing\b|\bnever\b).{{0,40}}(?:\bin time\b|\bin {SECONDS})|\b(?:hung|stalled|"
     rf"stuck|froze)\b|wall ?time|(?:ran|running|run) out of (?:time|memory)|"
-    rf"\bbefore \S+ (?:had )?(?:finished|replied|answered)|taking too long|deadline passed|\bno route\b|"
+    rf"\bbefore \S+ (?:had )?(?:finished|replied|answered)|taking too long|deadline passed|\bno route\b(?! is)|"
     rf"under maintenance|too quickly|(?:daily|monthly|hourly) limit|\b\d+ (?:calls|requests) (?:a|per) \w+",
     r"\bin (?:a valid |valid |proper |the )?(?:json|required|expected|correct) ?(?:format)?\b|\b(?:got|"
     r"received) (?:an? )?(?:unexpected|unknown|invalid|empty)\b|\bin your (?:request|call|input|"

@@ -18,7 +18,7 @@ STATUS: dict[int, ToolError] = {
 RPC_CODES = {-32700: ToolError.PARSE_FAILURE, -32601: ToolError.TOOL_HALLUCINATION, -32001: ToolError.TIMEOUT}
 ERROR_KEY = re.compile(
     r"(?:\w+[_-])?(?:error|errors|exception|err|fault|traceback|failure|failure_?reason)|(?:error|err|"
-    r"fault|exception)[_-]?(?:message|msg|code|type|detail|details|description|info|text|string|name|"
+    r"fault|exception)[_-]?(?:messages?|list|data|body|summary|label|kind|status|msg|code|type|detail|details|description|info|text|string|name|"
     r"class|reason|s)?|"
     r"errors?s|faultstring|(?:missing|invalid|unknown|unexpected|unrecogni[sz]ed|extra|bad|illegal|"
     r"unsupported)[_-]?(?:params?|parameters?|fields?|args?|arguments?|keys?|propert(?:y|ies)|inputs?|"
@@ -29,6 +29,14 @@ MEASURED_KEY = re.compile(
     r"(?:mean|standard|std|rounding|relative|absolute|max|square[d]?|percent|average|total|num|"
     r"margin)\w*[_-]errors?"
 )
+# A name of a failure in a field that holds names: `parametersMissing`, `OVER_QUERY_LIMIT`, `ETIMEDOUT`, `McpError`.
+NAME_KEYS = ("code", "name", "type", "status", "reason", "title", "kind", "state", "outcome", "result")
+FAILURE_NAME = re.compile(
+    r"(?i:(?:[a-z]+[_-]?)*(?:missing|invalid|denied|exceeded|rejected|refused|unavailable|timed_?out|forbidden|unauthori[sz]ed|"
+    r"not_?(?:found|allowed|supported|permitted)|malformed|unknown_(?:tool|function|parameter|argument|field)|over_(?:query_)?limit|throttled|throttling|"
+    r"overloaded)(?:[_-]?[a-z]+)*)|(?:[A-Za-z]+\.)*[A-Z]\w*(?:Error|Exception|Fault|Timeout)|E[A-Z]{5,}|[a-z]+(?:[_-][a-z]+)*[_-](?:error|failure|failed|timeout)"
+)
+RPC_FAILURES = range(-32768, -31999)
 STATUS_KEYS = frozenset(
     {
         "status",

@@ -15,7 +15,7 @@ _EXCEPTION = (
 # "Error:", "ValueError: ...", "[ERROR] ...", "error[E0425]: ...", "MCP error -32602: ...", "3 validation
 # errors for ..."
 NAMED = any_of(
-    r"[\W_]*(?:(?:an?|the|fatal|internal|unexpected|unhandled|uncaught|api|tool|function|runtime|"
+    r"(?!\W*errors?: ?\d{1,4}\b(?! [a-z]))[\W_]*(?:(?:an?|the|fatal|internal|unexpected|unhandled|uncaught|api|tool|function|runtime|"
     r"execution|http|server|client|"
     r"validation|system|mcp|json|rpc|grpc|parse|syntax|type|value|network|access|usage|input|output|"
     r"argument|command|database|sql|"
@@ -83,7 +83,7 @@ PHRASES = any_of(
     rf"authori[sz]ation|lookup|action|{TOOL}|job|command|task|login|connection|upload|download|"
     rf"compilation|conversion)\s+"
     rf"(?:(?:to|of|for|with|named|called) \S+ |execution |call |\W?TOOL\W? )?(?:has |have |was |is |were |"
-    rf"been |could )*{_DONE}(?! in (?:1\d|20)\d\d| by (?!the server|upstream|peer))",
+    rf"been |could )*{_DONE}(?! in (?:1\d|20)\d\d| by (?!the server|upstream|peer|policy|our|your))",
     rf"(?:the )?{TOOL}\s+\S{{0,40}}\s*(?:cannot|could not|can't|couldn't) be (?:executed|called|invoked|"
     rf"run|completed|processed|found|used|loaded)",
     r"(?:fatal|exception|failure|failed|fail|rejected|denied|bad request|access denied|permission denied|"

@@ -4,7 +4,7 @@ import re
 
 # An article's first sentence says what its subject is; a message about a failed call does not.
 ARTICLE = re.compile(
-    r"(?<!there )\b(?:is|was|are|were|refers? to|describes?|tells?|indicates?|signals?|denotes?|means|reacts?|lasts?|comes?|occurs?|"
+    r"(?<!there )\b(?:is|was|are|were|refers? to|describes?|tells?|says|indicates?|signals?|denotes?|means|reacts?|lasts?|comes?|occurs?|"
     r"arises?|happens?)\s+(?:that\b|when\b|(?:raised|thrown|shown|used|caused) (?:when|by|if|to)\b|"
     r"(?:an?|one of|the)\s+(?!(?:required|mandatory|missing|valid|invalid|known|registered|recogni[sz]ed|"
     r"legal|supported|necessary|problem|error|wrong|unknown|unsupported|bad|"
@@ -22,7 +22,7 @@ PROSE = re.compile(
     r"\b(?:theory|band|film|song|album|theorem|novel|book|chapter|king|queen|parliament|court|church|"
     r"century|war|voters|guests?|movie|essay|jury|verdict|patients?|coach|album|expedition|accident|"
     r"evolution|history|supreme)\b|"
-    r"^[^:'\"`(]{3,60}: (?:In|He|She) [a-z]|^(?:Q:|How|Why|When|Is|Are|Do|Does|To (?:fix|solve|"
+    r"^[^:'\"`(]{3,60}: (?:In|He|She) [a-z]|^[a-z] (?:must|is|=|has|was)\b|^(?:Q:|How|Why|When|Is|Are|Do|Does|To (?:fix|solve|"
     r"avoid)|Use try|In (?:Python|Java|statistics|mathematics|common)|Synonyms|If you (?:get|see))\b"
 )
 
@@ -46,12 +46,12 @@ SUCCESS = re.compile(
 
 # An empty result is a result.
 NOTHING = re.compile(
-    r"^\W*(?:(?:(?:there (?:are|is|were) )?no|0|zero) (?:(?!tool|function|method|action|such|valid|"
+    r"^\W*(?:(?:(?:(?:there (?:are|is|were)|you have) )?no|0|zero) (?:(?!tool|function|method|action|such|valid|"
     r"handler|value|argument|parameter)[\w-]+ ){0,3}?(?:results?|match(?:es)?|records?|events?|items?|"
     r"entries|hits|documents?|articles?|data|rows|flights?|"
     r"hotels?|restaurants?|products?|messages?|news|occurrences|suggestions?|recommendations?|content|"
     r"information|activity|activities|issues?|alerts?|files?|tickets?|comments?|solutions?|advice\b[\w ]*)\b|nothing|none|null|nil|n/?a|unknown|unavailable|"
-    r"empty|undefined|false|no|yes|not applicable|not available)"
+    r"empty(?: list| result)?|undefined|false|no|yes|not applicable|not available)"
     r"(?: (?:was|were|is|are|has been|have been|has))?(?: (?:found|available|matched|exists?|returned|"
     r"scheduled|planned|to show|to report))?(?:\W*$| (?:for|in|on|at|with|matching|labelled|named|called|tagged|containing|that|near|around|"
     r"between|from|within|to|about|were|are|found)\b)(?!.*(?<![\"'])\b(?:parameter|argument|tool|function|api|error|"
@@ -61,7 +61,7 @@ NOTHING = re.compile(
 
 # Questions and answers, instructions.
 ADVICE = re.compile(
-    r"^(?:To [a-z]+ (?:an?|the|your|this|it|these)\b|Q:|A:|How|Why|Use try|To (?:fix|solve|avoid|handle|"
+    r"^(?:To [a-z]+ (?:an?|the|your|this|it|these)\b|Q:|A:|How|Why|Use (?:try|raise|`)|To (?:fix|solve|avoid|handle|"
     r"catch)|In (?:Python|Java|JavaScript|C)\b|If you (?:get|see)|When you)"
 )
 
@@ -85,7 +85,7 @@ NAME_OF_WORK = re.compile(
 )
 
 LISTING = re.compile(
-    r"(?:(?:^|\n)\s*(?:[-*\u2022]|\d+[.)]) .*){2}|\bvotes\b|^\d+ results?\b|^(?:Search )?[Rr]esults\b|\[\d\] |\b\d\) |Stack Overflow|\b(?:Answer|"
+    r"(?:(?:^|\n)\s*(?:[-*\u2022]|\d+[.)]|\w+ ?#\d+:?|#\d+) .*){2}|\bvotes\b|^\d+ results?\b|^(?:Search )?[Rr]esults\b|\[\d\] |\b\d\) |Stack Overflow|\b(?:Answer|"
     r"Translation|Synonyms|Definition|Headline)\b: ?|[;,] \w+: \w+|: [\w ]+, [\w ]+(?:,|;|$)|\(\w+ \d+\)|"
     r"\((?:album|comics|film|song|disambiguation|novel)\)|\b(?:19|20)\d\d\.$"
 )

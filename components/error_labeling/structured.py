@@ -14,10 +14,13 @@ from components.error_labeling.keys import (
     ENVELOPE,
     ERROR_KEY,
     FAILED_WORDS,
+    FAILURE_NAME,
     MEASURED_KEY,
+    NAME_KEYS,
     NOTHING_VALUES,
     OUTCOME_KEYS,
     RPC_CODES,
+    RPC_FAILURES,
     SAID_KEYS,
     STATUS,
     STATUS_KEYS,
@@ -36,7 +39,7 @@ class Reading:
     failed: by a key, a status or a flag. certain: the whole reply is about the failure. words: texts that a
     category or, when
     not failed, a complaint may be read from. coded: a status of failure beside an error key. category: from
-    a status or code alone. only_words: nothing but words is there.
+    a status or code alone. only_words: nothing but words is there. numbered: beside a code that is no success's.
     """
 
     failed: bool
@@ -45,6 +48,7 @@ class Reading:
     category: ToolError | None
     only_words: bool
     coded: bool
+    numbered: bool
 
 
 def parse_structure(text: str) -> object:
@@ -75,13 +79,17 @@ def read_object(value: Mapping[Any, Any], depth: int = 0) -> Reading:
     codes = _codes(fields, named)
     status = next((code for code in codes if 400 <= code < 600), None) if _codes(fields, {}) else None
     said = [str(fields[key]) for key in OUTCOME_KEYS if str(fields.get(key)).lower() in FAILED_WORDS]
-    refused = _is_refused(fields)
+    refused = _is_refused(fields) or any(code in RPC_FAILURES for code in codes)
     if all(_is_number(one) for one in named.values()) and not (status or refused or said):
         named = {}  # a number called "error" is a measurement
     located = any(isinstance(one, list) and one and is_finding(one[0]) for one in fields.values())
     others = [
         key for key, one in fields.items() if key not in ENVELOPE and not ERROR_KEY.fullmatch(key) and one
     ]
+    if others:  # a thing that was asked for may be unavailable, too
+        said = [one for one in said if one != "unavailable"]
+    elif not said:
+        said = [str(one) for key in NAME_KEYS if FAILURE_NAME.fullmatch(str(one := fields.get(key)))]
     return Reading(
         failed=bool(named or status or refused or said or located),
         certain=not others or refused or any(_is_slug(one) for one in named.values()),
@@ -91,6 +99,7 @@ def read_object(value: Mapping[Any, Any], depth: int = 0) -> Reading:
         and not fields.keys() - ENVELOPE - SAID_KEYS
         and not fields.keys().isdisjoint(SAID_KEYS),
         coded=bool(named and status),
+        numbered=any(not 0 <= code < 400 for code in codes),
     )
 
 

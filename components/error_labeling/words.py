@@ -58,6 +58,7 @@ GIVEN = (
 )
 AUXILIARY = r"(?:is|isn|are|aren|was|wasn|were|weren|has|hasn|have|haven|be|been|do|don|does|doesn|did|didn)"
 SECONDS = r"(?:\d+(?:\.\d+)?|two|three|five|ten|thirty|sixty) ?(?:s|ms|sec|secs|second|seconds|minute|minutes|min|mins|milliseconds?|hours?)\b"
+DURATION = rf"(?:{SECONDS}|(?:an?|half an?|one|a few|several) (?:second|minute|hour)s?\b|\d+ ?(?:s|ms|min)\b|\d+ (?:seconds|minutes|milliseconds))"
 BE = (
     r"(?:(?:is|are|was|were|has|have|had|been|be|being|does|do|did|could|can|may|must|should)(?= |n't|"
     r"not) ?)*"

@@ -123,15 +123,16 @@ class _Builder:
         return True
 
     def question(self, said: Sequence[Said], golds: tuple[tuple[ToolCall, ...], ...]) -> Question:
-        """The question whose text is the last of `said`."""
-        *before, asked = said
-        if not asked.text:
+        """The question whose text is the last of `said`, or whose history ends with that where a tool said it."""
+        answered = said[-1].role == "tool"
+        before, text = (said, self.request) if answered else (said[:-1], said[-1].text)
+        if not text:
             raise RowError("messages", "the message before the call is empty")
-        subject = self.exchange.subject or (self.request if asked.text != self.request else "")
+        subject = self.exchange.subject or (self.request if text != self.request else "")
         return Question.model_validate(
             self.values
             | {
-                "text": asked.text,
+                "text": text,
                 "subject": subject,
                 "history": tuple(self._message(one) for one in before),
                 "offered": json.dumps(self.exchange.tools, ensure_ascii=False),

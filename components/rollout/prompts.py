@@ -73,7 +73,9 @@ def build_messages(
     call_format: str,
     native_tools: bool,
 ) -> tuple[Message, ...]:
-    """The messages that ask `question`: system, its history and its text as the user's.
+    """The messages that ask `question`: system, its history, and its text as the user's.
+
+    A history that ends with a tool's reply holds the text already.
 
     tools: what is offered; ignored by the variants without tools.
     native_tools: the chat template renders `tools=` itself (`Chat.native_tools`).
@@ -85,5 +87,6 @@ def build_messages(
         described = get_call_format(call_format).describe(tools, multi_step=variant == "multi_step")
         lead = own or ("" if call_format == "paper" else "Answer the question.")
         system = f"{lead}\n\n{described}" if lead else described
-    asked = Message(role="user", content=question.text)
-    return (Message(role="system", content=system), *(history[1:] if own else history), asked)
+    answered = bool(history) and history[-1].role == "tool"
+    asked = () if answered else (Message(role="user", content=question.text),)
+    return (Message(role="system", content=system), *(history[1:] if own else history), *asked)

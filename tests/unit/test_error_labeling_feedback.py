@@ -147,7 +147,7 @@ def test_data_with_words_of_failure_is_left_alone(text: str) -> None:
 
 def test_what_the_schemas_say_decides_borderline_texts() -> None:
     lacking = ToolCall(name="calculator", arguments={})
-    words = "That did not work."
+    words = "It stopped."
     assert classify_feedback(words, CALL, [CALCULATOR]) is None
     assert classify_feedback(words, lacking, [CALCULATOR]) is ToolError.MISSING_PARAMETER
     article = "The expedition of 1912 failed. " * 20

@@ -12,6 +12,7 @@ from components.ingest.replies import reads_as_error
 from components.ingest.rows import RowError
 from components.ingest.settings import IngestSettings
 from components.policy.settings import EngineSettings
+from components.rollout.prompts import build_messages
 from tests import tool_rows as rows
 from tests.tool_rows import ANSWER, ASKED, GOLD_ROWS, REPLY, TOOL, TRAJECTORIES, sample_of
 
@@ -177,8 +178,11 @@ def test_a_gold_behind_a_reply_is_asked_after_that_reply() -> None:
         "ToolSearcher",
         "get_weather",
     ]
-    assert question.text == str(found)
-    assert (question.subject, [one.role for one in question.history]) == (ASKED, ["user", "assistant"])
+    assert question.text == ASKED
+    assert [one.role for one in question.history] == ["user", "assistant", "tool"]
+    assert question.history[-1].content == str(found)
+    shown = build_messages(question, parse_tools(question.offered), "multi_step", "hermes", native_tools=True)
+    assert shown[1:] == question.history  # the request is not asked again
     assert sample.trace is not None
     assert sample.trace.messages[-1].content == f"look\n{WRITTEN}"
     assert question.golds == ((CALL,),)

@@ -112,24 +112,5 @@ def test_the_table_of_an_ablation(tmp_path: Path) -> None:
     assert "90 % intervals against 'none', in points" in lines
     assert "row TS PI CF" in lines
     assert "MAE & IRM -5.0 to +30.0 -5.0 to +30.0 -5.0 to +30.0" in lines
-    assert not any("accuracy" in line for line in lines)  # it repeats CF
-
-
-def test_the_table_of_an_ablation(tmp_path: Path) -> None:
-    def row(title: str, share: float, difference: Any, sft: float, ppo: float | None) -> dict[str, Any]:
-        cell = {"value": share, "difference": difference}
-        cells = {name: {"value": None, "difference": None} for name in ABLATION_METRICS}
-        cells |= {"calls_ts": cell, "calls_pi": cell, "calls_cf": cell, "calls_unparsed": cell}
-        return {"title": title, "groups": {"overall": cells}, "moved": {"sft": sft, "ppo": ppo}}
-
-    interval = {"mean": 0.125, "low": -0.05, "high": 0.3}
-    rows = [row("none", 0.5, None, 1.25, None), row("MAE & IRM", 0.625, interval, 1.5, 0.0123)]
-    lines = shown(tmp_path, {"reference": "none", "confidence": 0.9, "rows": rows, "seconds": 12.3})
-    assert "row TS PI CF unparsed SFT moved PPO moved" in lines
-    assert "none 50.0 50.0 50.0 50.0 1.25 -" in lines
-    assert "MAE & IRM 62.5 62.5 62.5 62.5 1.5 0.0123" in lines
-    assert "90 % intervals against 'none', in points" in lines
-    assert "row TS PI CF" in lines
-    assert "MAE & IRM -5.0 to +30.0 -5.0 to +30.0 -5.0 to +30.0" in lines
     assert not any("accuracy" in line for line in lines)
     assert any("One seed" in line for line in lines)

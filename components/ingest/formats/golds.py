@@ -23,7 +23,8 @@ def convert(row: Mapping[str, object]) -> Exchange:
     except (ValidationError, ValueError) as error:
         raise RowError("question", f"expected a question record ({str(error).splitlines()[0]})") from error
     said = [Said(one.role, one.content, name=one.name) for one in question.history]
-    said.append(Said("user", question.text))
+    if not said or said[-1].role != "tool":  # else the history holds the text already
+        said.append(Said("user", question.text))
     if question.golds:
         first, *others = question.golds
         said.append(Said("assistant", "", first, tuple(others)))

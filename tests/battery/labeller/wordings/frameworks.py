@@ -1,9 +1,7 @@
-"""Held-out wordings for judging the labeller of tool feedback: data only.
+"""Development wordings of a third author, from what real libraries, services and agent frameworks say.
 
-Written without sight of the classifier, of its unit tests and of the development wordings, from what real
-libraries, services and agent frameworks say. For judging only: do not tune anything on it, and do not move
-wordings from here into a development set. FAILURES: what failed calls returned, by the sender's meaning;
-REPLIES: what successful calls returned; ARTICLES: texts about errors and the like that a search may find.
+Written without sight of the classifier and of the other sets. It judged until what it showed was used;
+`tests.battery.labeller.wordings` says what the names hold.
 """
 
 from components.contracts.tool_errors import ToolError

@@ -89,7 +89,7 @@ def make_calls(count: int, wordings: ModuleType) -> list[Call]:
 def inject(count: int, wordings: ModuleType, seed: int) -> tuple[list[Truth], list[ToolSchema]]:
     """The truth of `count` calls run by the executor under faults, and the tools' schemas.
 
-    wordings: a wording module (`labeller_wordings` says what is in one).
+    wordings: a wording module (`tests.battery.labeller.wordings` says what is in one).
     """
     plan = FaultPlan(seed=seed, rates=dict.fromkeys(ToolError, RATE), typed=False)
 

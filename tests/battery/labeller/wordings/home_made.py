@@ -1,10 +1,7 @@
-"""More wordings of failures, replies and articles, by another author than `labeller_wordings`: development data.
+"""Development wordings of another author: libraries, APIs, agents and home-made tools.
 
-Failures (by the category their sender meant), replies of calls that worked, and encyclopedic texts about failing,
-collected from how real libraries, APIs, agents and home-made tools word such things. It was the held-out set until
-what it showed was used; since then it judges nothing but how well what is fitted on the other set carries over.
-
-`<tool>`, `<parameter>` and `<value>` stand for the called tool, its first argument's name and that argument's value.
+Failures by the category their sender meant, replies of calls that worked, and encyclopedic texts about failing. It judged until
+what it showed was used; `tests.battery.labeller.wordings` says what the names hold.
 """
 
 from components.contracts.tool_errors import ToolError

@@ -2,7 +2,7 @@
 
 The tools service's executor runs valid calls under its seeded fault injector, codes stripped, in wordings of foreign
 services; the truth log judges. Negatives are what the tools themselves reply: sums, articles about errors, foreign results.
-The headline is the held-out wordings', written by somebody else and never seen by who made the patterns; those of the two
+The headline is the held-out wordings', written by somebody else and never seen by who made the patterns; those of the four
 development sets, RoTBench's and those of calls that the schemas reject are printed apart. The last line is JSON: `precision` and
 `recall` of telling failed calls from others, the same of the paper's rule (`legacy`), and the failed `calls`.
 """
@@ -17,9 +17,9 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 from components.contracts.tool_errors import ToolError
-from tests.battery import labeller_more_wordings, labeller_rotbench, labeller_wordings
-from tests.battery.labeller_faults import inject
-from tests.battery.labeller_scores import (
+from tests.battery.labeller import rotbench
+from tests.battery.labeller.faults import inject
+from tests.battery.labeller.scores import (
     Detected,
     Matrix,
     detection,
@@ -31,9 +31,16 @@ from tests.battery.labeller_scores import (
     show,
     worst_category,
 )
+from tests.battery.labeller.wordings import by_manner, frameworks, home_made, plain
 from tools_service.faults import FAULT_WORDS
 
-HELD_OUT = "tests.battery.labeller_held_out"
+HELD_OUT = "tests.battery.labeller.wordings.held_out"
+DEVELOPMENT = {
+    "by manner": by_manner,
+    "plain": plain,
+    "home-made": home_made,
+    "frameworks": frameworks,
+}
 WANTED = 0.98
 
 
@@ -43,9 +50,7 @@ def service_wordings() -> ModuleType:
         error: tuple(one.format(tool="<tool>", parameter="<parameter>") for one in texts)
         for error, texts in FAULT_WORDS.items()
     }
-    module = SimpleNamespace(
-        FAILURES=failures, REPLIES=labeller_wordings.REPLIES, ARTICLES=labeller_wordings.ARTICLES
-    )
+    module = SimpleNamespace(FAILURES=failures, REPLIES=by_manner.REPLIES, ARTICLES=by_manner.ARTICLES)
     return module  # type: ignore[return-value]
 
 
@@ -70,10 +75,10 @@ def measure(
 def show_rotbench() -> dict[str, float] | None:
     """Agreement with the hand-checked truth on RoTBench; None, by name, when the samples are not there."""
     folder = os.environ.get("WHETSTONE_TEST_DATA", "")
-    if not folder or not (Path(folder) / labeller_rotbench.FILE).is_file():
+    if not folder or not (Path(folder) / rotbench.FILE).is_file():
         print("\nRoTBench Third_Turn: skipped: WHETSTONE_TEST_DATA has no rotbench/Third_Turn_clean.json")
         return None
-    ours, legacy, categories, disagreed = labeller_rotbench.score(Path(folder))
+    ours, legacy, categories, disagreed = rotbench.score(Path(folder))
     agreement = (ours[True, True] + ours[False, False]) / ours.total()
     precision, recall = precision_recall(ours)
     old = precision_recall(legacy)
@@ -103,18 +108,23 @@ def main() -> int:
     )
     given = parser.parse_args()
     measure("service's own wordings", service_wordings(), given.calls, given.seed, wrong=given.wrong)
-    measure("development wordings", labeller_wordings, given.calls, given.seed, wrong=given.wrong)
-    matrix, legacy = measure(
-        "second development wordings", labeller_more_wordings, given.calls, given.seed, wrong=given.wrong
-    )
-    rotbench = show_rotbench()
-    judged_on = "development"
-    if not given.development and importlib.util.find_spec(HELD_OUT) is not None:
-        judged_on = "held_out"
+    for name, wordings in DEVELOPMENT.items():
         matrix, legacy = measure(
-            "held-out wordings", import_module(HELD_OUT), given.calls, given.seed, wrong=False
+            f"development wordings, {name}", wordings, given.calls, given.seed, wrong=given.wrong
         )
-    print(json.dumps(summary(judged_on, matrix, legacy) | {"rotbench": rotbench}))
+    real = show_rotbench()
+    judged_on = "development"
+    if not given.development:
+        if importlib.util.find_spec(HELD_OUT) is None:
+            print(
+                f"\nheld-out wordings: skipped: {HELD_OUT} is not there; the last development set is judged"
+            )
+        else:
+            judged_on = "held_out"
+            matrix, legacy = measure(
+                "held-out wordings", import_module(HELD_OUT), given.calls, given.seed, wrong=False
+            )
+    print(json.dumps(summary(judged_on, matrix, legacy) | {"rotbench": real}))
     return 0 if min(precision_recall(detection(matrix))) >= WANTED else 1
 
 

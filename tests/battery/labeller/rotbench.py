@@ -16,7 +16,7 @@ from components.contracts.records import ToolCall
 from components.contracts.tool_schemas import ToolSchema
 from components.error_labeling.feedback import classify_feedback
 from components.error_labeling.legacy import legacy_is_error
-from tests.battery.labeller_scores import Detected
+from tests.battery.labeller.scores import Detected
 
 FILE = Path("rotbench") / "Third_Turn_clean.json"
 _CALL = re.compile(r"Action:\s*(?P<name>.*?)\s*\nAction Input:\s*(?P<arguments>.*)", re.DOTALL)

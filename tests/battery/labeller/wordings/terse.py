@@ -1,6 +1,6 @@
 """Terse messages and replies, as a person remembers them from libraries and services: development data.
 
-`labeller_wordings` says what the names hold.
+`tests.battery.labeller.wordings` says what the names hold.
 """
 
 from components.contracts.tool_errors import ToolError

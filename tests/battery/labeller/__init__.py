@@ -1,0 +1,1 @@
+"""How well foreign feedback is labelled from its text alone (`python -m tests.battery.labeller`)."""
