@@ -309,6 +309,6 @@ def test_presets_and_what_the_trainer_is_told(tmp_path: Path) -> None:
     assert (told.adam_beta1, told.adam_beta2) == (0.9, 0.95)
     assert SFTSettings.parse("").key_tokens == "none"
     arm = SFTSettings.parse('{"preset": "demo_calls"}', '{"key_tokens": "none"}')
-    assert (arm.key_tokens, arm.epochs) == ("none", 2)
+    assert (arm.key_tokens, arm.epochs) == ("none", 1)
     with pytest.raises(InputError, match=r"sft_settings: max_key_weight: .* got 0\.5"):
         SFTSettings.parse('{"max_key_weight": 0.5}')
