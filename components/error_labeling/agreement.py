@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from components.contracts.records import ExecutedCall
 from components.contracts.tool_errors import ToolError
 from components.contracts.tool_schemas import ToolSchema
-from components.error_labeling.feedback import classify_feedback
+from components.error_labeling.feedback.classifier import classify_feedback
 
 NO_ERROR = "no error"
 CATEGORIES: list[str] = [NO_ERROR, *(error.value for error in ToolError)]

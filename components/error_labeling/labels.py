@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from components.contracts.records import ExecutedCall, Trace, TurnLabel
 from components.contracts.tool_errors import ToolError
 from components.contracts.tool_schemas import ToolSchema, parse_tools
-from components.error_labeling.feedback import classify_feedback
-from components.error_labeling.legacy import legacy_is_error
+from components.error_labeling.feedback.classifier import classify_feedback
+from components.error_labeling.feedback.legacy import legacy_is_error
 from components.error_labeling.settings import ErrorLabelingSettings, Feedback
 
 

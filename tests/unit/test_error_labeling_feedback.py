@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from components.contracts.records import ExecutedCall, ToolCall, ToolReply
 from components.contracts.tool_errors import ToolError
-from components.error_labeling.feedback import classify_feedback
+from components.error_labeling.feedback.classifier import classify_feedback
+from components.error_labeling.feedback.legacy import LEGACY_SUBSTRINGS, legacy_is_error
 from components.error_labeling.labels import call_error, label_turns
-from components.error_labeling.legacy import LEGACY_SUBSTRINGS, legacy_is_error
 from components.error_labeling.settings import ErrorLabelingSettings, Feedback
 from tests.battery.labeller.faults import inject
 from tests.battery.labeller.scores import detection, judge, masked, precision_recall

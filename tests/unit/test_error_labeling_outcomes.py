@@ -6,9 +6,9 @@ import pytest
 
 from components.contracts.records import ToolCall
 from components.contracts.tool_errors import ToolError
-from components.error_labeling import outcomes
-from components.error_labeling.categories import category_of
-from components.error_labeling.feedback import classify_feedback
+from components.error_labeling.feedback import outcomes
+from components.error_labeling.feedback.categories import category_of
+from components.error_labeling.feedback.classifier import classify_feedback
 from tests.traces import CALCULATOR
 
 CALL = ToolCall(name="calculator", arguments={"expression": "2+2"})

@@ -14,8 +14,8 @@ from typing import Any
 
 from components.contracts.records import ToolCall
 from components.contracts.tool_schemas import ToolSchema
-from components.error_labeling.feedback import classify_feedback
-from components.error_labeling.legacy import legacy_is_error
+from components.error_labeling.feedback.classifier import classify_feedback
+from components.error_labeling.feedback.legacy import legacy_is_error
 from tests.battery.labeller.scores import Detected
 
 FILE = Path("rotbench") / "Third_Turn_clean.json"

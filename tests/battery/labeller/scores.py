@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from components.contracts.records import ToolCall
 from components.contracts.tool_errors import ToolError
 from components.contracts.tool_schemas import ToolSchema
-from components.error_labeling.feedback import classify_feedback
-from components.error_labeling.legacy import legacy_is_error
+from components.error_labeling.feedback.classifier import classify_feedback
+from components.error_labeling.feedback.legacy import legacy_is_error
 from tools_service.faults import Truth
 
 Matrix = Counter[tuple[ToolError | None, ToolError | None]]  # (truth, label) -> calls

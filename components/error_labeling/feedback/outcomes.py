@@ -3,7 +3,7 @@
 Each family is one piece of evidence of `complaint`; the patterns see normalised text.
 """
 
-from components.error_labeling.words import DURATION, any_of
+from components.error_labeling.feedback.words import DURATION, any_of
 
 _DONE = (
     r"(?:sent|saved|stored|created|updated|executed|run|done|changed|deleted|added|removed|written|booked|processed|"

@@ -9,10 +9,10 @@ patterns knows is
 import re
 
 from components.contracts.tool_errors import ToolError
-from components.error_labeling.argument_words import CONVERT, EXTRA, MISSING, VALUE, WRONG
-from components.error_labeling.call_words import INFRASTRUCTURE, NO_TOOL, OWN, TIMEOUT, UNREADABLE
-from components.error_labeling.set_terms import EXACT, SET_TERMS
-from components.error_labeling.words import TYPE, any_of
+from components.error_labeling.feedback.argument_words import CONVERT, EXTRA, MISSING, VALUE, WRONG
+from components.error_labeling.feedback.call_words import INFRASTRUCTURE, NO_TOOL, OWN, TIMEOUT, UNREADABLE
+from components.error_labeling.feedback.set_terms import EXACT, SET_TERMS
+from components.error_labeling.feedback.words import TYPE, any_of
 
 POSITION = any_of(
     r"\b(?:line|lineno|line ?number)\W{0,2} ?\d+\W{1,3}(?:column|col|char|position|column ?number)\b"

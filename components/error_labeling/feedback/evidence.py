@@ -6,7 +6,7 @@ them, rounded.
 
 import re
 
-from components.error_labeling.complaint_words import (
+from components.error_labeling.feedback.complaint_words import (
     ASK,
     ERROR,
     FAILED,
@@ -16,9 +16,9 @@ from components.error_labeling.complaint_words import (
     WEAK_FAILED,
     WEAK_NOUN,
 )
-from components.error_labeling.content import HIDDEN
-from components.error_labeling.idioms import IDIOMS, STATEMENTS
-from components.error_labeling.outcomes import (
+from components.error_labeling.feedback.content import HIDDEN
+from components.error_labeling.feedback.idioms import IDIOMS, STATEMENTS
+from components.error_labeling.feedback.outcomes import (
     AGENT,
     ASKED_BACK,
     COMPARED,
@@ -28,7 +28,7 @@ from components.error_labeling.outcomes import (
     REFUSED,
     SERVICE,
 )
-from components.error_labeling.prose import (
+from components.error_labeling.feedback.prose import (
     ADVICE,
     ARTICLE,
     CODE,
@@ -39,7 +39,7 @@ from components.error_labeling.prose import (
     SUCCESS,
     is_essay,
 )
-from components.error_labeling.words import CANNOT, NOT, any_of
+from components.error_labeling.feedback.words import CANNOT, NOT, any_of
 
 FEATURES: tuple[tuple[str, float, re.Pattern[str]], ...] = (
     ("idiom", 1.65, IDIOMS),

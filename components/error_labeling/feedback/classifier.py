@@ -16,13 +16,13 @@ from typing import Any
 from components.contracts.records import ToolCall
 from components.contracts.tool_errors import ToolError
 from components.contracts.tool_schemas import ToolSchema, validate_call
-from components.error_labeling.categories import category_of
-from components.error_labeling.complaint import COMPLAINT, complaint_points, has_failure_word
-from components.error_labeling.content import REPORT, hide_quotes, last_log_line
-from components.error_labeling.findings import field_complaints
-from components.error_labeling.markers import NAMED, PHRASES, STATUS_LINE, STRONG_NAME
-from components.error_labeling.normalise import hide_values, normalise
-from components.error_labeling.prose import (
+from components.error_labeling.feedback.categories import category_of
+from components.error_labeling.feedback.complaint import COMPLAINT, complaint_points, has_failure_word
+from components.error_labeling.feedback.content import REPORT, hide_quotes, last_log_line
+from components.error_labeling.feedback.findings import field_complaints
+from components.error_labeling.feedback.markers import NAMED, PHRASES, STATUS_LINE, STRONG_NAME
+from components.error_labeling.feedback.normalise import hide_values, normalise
+from components.error_labeling.feedback.prose import (
     ADVICE,
     ARTICLE,
     CODE,
@@ -35,7 +35,7 @@ from components.error_labeling.prose import (
     is_essay,
     repeats_title,
 )
-from components.error_labeling.structured import (
+from components.error_labeling.feedback.structured import (
     STRUCTURED_CHARACTERS,
     parse_structure,
     read_list,

@@ -1,6 +1,6 @@
 """What is said of calls, tools and services that failed: unreadable, unknown, late, lost, refused."""
 
-from components.error_labeling.words import (
+from components.error_labeling.feedback.words import (
     CANNOT,
     DURATION,
     FORMAT,

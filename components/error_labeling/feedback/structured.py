@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.contracts.tool_errors import ToolError
-from components.error_labeling.findings import is_finding
-from components.error_labeling.keys import (
+from components.error_labeling.feedback.findings import is_finding
+from components.error_labeling.feedback.keys import (
     ECHOED,
     ENVELOPE,
     ERROR_KEY,

@@ -1,6 +1,6 @@
 """Phrases said of failed calls and hardly of anything else; they count wherever they stand."""
 
-from components.error_labeling.words import (
+from components.error_labeling.feedback.words import (
     CALL,
     CANNOT,
     GIVEN,

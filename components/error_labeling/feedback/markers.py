@@ -5,7 +5,7 @@ A marker holds only where the text begins, so that prose about errors is left al
 
 import re
 
-from components.error_labeling.words import TOOL, any_of
+from components.error_labeling.feedback.words import TOOL, any_of
 
 _EXCEPTION = (
     r"(?:errors?|exceptions?|fault|failure|timeout|expired|unavailable|denied|unauthorized|"

@@ -3,7 +3,7 @@
 import re
 
 from components.contracts.tool_errors import ToolError
-from components.error_labeling.words import PARAMETER, Q, any_of
+from components.error_labeling.feedback.words import PARAMETER, Q, any_of
 
 # What validators and agent frameworks say in set terms, before anything looser is tried.
 SET_TERMS: tuple[tuple[ToolError, re.Pattern[str]], ...] = (

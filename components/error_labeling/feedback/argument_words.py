@@ -1,6 +1,6 @@
 """What is said of arguments of failed calls: missing, made up, of a wrong type or value."""
 
-from components.error_labeling.words import (
+from components.error_labeling.feedback.words import (
     BE,
     CANNOT,
     ISNT,

@@ -7,8 +7,8 @@ call. Each kind of evidence has points (`evidence`); prose, success and length t
 import math
 import re
 
-from components.error_labeling.evidence import FEATURES, PREDICATES, WEIGHTS, features
-from components.error_labeling.prose import NOTHING
+from components.error_labeling.feedback.evidence import FEATURES, PREDICATES, WEIGHTS, features
+from components.error_labeling.feedback.prose import NOTHING
 
 COMPLAINT = 2.55  # points from which a text is one
 CHARACTERS = 400  # a longer one is content
