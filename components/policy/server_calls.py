@@ -38,14 +38,28 @@ def turn_text(message: Mapping[str, Any], call_format: CallFormat, tools: Sequen
             broken = broken or call_format.prefill(_named(name)) + str(arguments)
         else:
             calls.append(call)
-    if broken:
-        return f"{said}\n{broken}" if said else broken
-    for thought in dict.fromkeys((said.strip(), "")):
-        text = call_format.render(calls, thought=thought, tools=tools)
+    text = _written(calls, said.strip(), call_format, tools) if calls else said
+    return "\n".join(part for part in (text, broken) if part)
+
+
+def _written(
+    calls: Sequence[ToolCall], thought: str, call_format: CallFormat, tools: Sequence[ToolSchema]
+) -> str:
+    """The calls behind the thought; without it where the format would not read them back."""
+    text = ""
+    for said in dict.fromkeys((thought, "")):
+        text = call_format.render(calls, thought=said, tools=tools)
         parsed = call_format.parse(text, tools)
-        if not parsed.failures and [one.call.name for one in parsed.calls] == [one.name for one in calls]:
-            return text
+        read = [one.call for one in parsed.calls]
+        # Without schemas a format may not know its arguments' names.
+        same = [_plain(one, tools) for one in read] == [_plain(one, tools) for one in calls]
+        if same and not parsed.failures:
+            break
     return text
+
+
+def _plain(call: ToolCall, tools: Sequence[ToolSchema]) -> tuple[str, object]:
+    return call.name, call.arguments if tools else None
 
 
 def server_messages(
