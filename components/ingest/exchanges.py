@@ -22,6 +22,7 @@ from components.ingest.replies import reads_as_error
 from components.ingest.reply_order import in_order_of_calls
 from components.ingest.rows import Exchange, RowError, Said
 
+UNANSWERED = "messages of the user at the end, which nobody answered, left out"
 MISFIT = "a gold does not fit its tool's schema, and was kept"
 
 
@@ -49,7 +50,10 @@ def build_sample(exchange: Exchange, kind: str, call_format: str) -> Sample:
         RowError: no request of the user, no call, a gold that was not offered, or text that can't be
             written in that format (or held by a record).
     """
-    said = in_order_of_calls(_joined(exchange.said))
+    answered = _answered(exchange.said)
+    if len(answered) < len(exchange.said):
+        exchange = replace(exchange, note=exchange.note or UNANSWERED)
+    said = in_order_of_calls(_joined(answered))
     first = next((one for one, message in enumerate(said) if message.role == "user"), None)
     if first is None or not said[first].text:
         raise RowError("messages", "expected a user message with text")
@@ -161,8 +165,18 @@ def _golds(said: Said) -> tuple[tuple[ToolCall, ...], ...]:
     return tuple({json.dumps([c.model_dump() for c in one], sort_keys=True): one for one in lists}.values())
 
 
+def _answered(said: Sequence[Said]) -> Sequence[Said]:
+    """Up to the last message that is not the user's; all of it where no assistant says anything."""
+    if all(one.role != "assistant" for one in said):
+        return said
+    end = len(said)
+    while said[end - 1].role in ("user", "system"):
+        end -= 1
+    return said[:end]
+
+
 def _joined(said: Sequence[Said]) -> tuple[Said, ...]:
-    """Without messages of the user that nobody answered, and with an assistant's messages in a row as one.
+    """With an assistant's messages in a row as one.
 
     What an assistant says before it calls is the thought of that call.
     """
@@ -175,9 +189,6 @@ def _joined(said: Sequence[Said]) -> tuple[Said, ...]:
             found[-1] = replace(one, text=text, calls=(*before.calls, *one.calls), alternatives=alternatives)
         else:
             found.append(one)
-    if any(one.role == "assistant" for one in found):
-        while found[-1].role in ("user", "system"):
-            found.pop()
     return tuple(found)
 
 

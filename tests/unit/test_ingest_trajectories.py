@@ -7,7 +7,7 @@ import pytest
 
 from components.contracts.records import Message, Question, ToolCall
 from components.contracts.tool_schemas import parse_tools
-from components.ingest.exchanges import MISFIT
+from components.ingest.exchanges import MISFIT, UNANSWERED
 from components.ingest.replies import reads_as_error
 from components.ingest.rows import RowError
 from components.ingest.settings import IngestSettings
@@ -235,3 +235,14 @@ def test_arithmetic_in_golds_is_worked_out_and_nothing_else() -> None:
     ):
         with pytest.raises(RowError):
             sample_of(rows.BFCL | {"ground_truth": [bad]})
+
+
+def test_what_nobody_answered_is_left_out_and_noted() -> None:
+    row = copy.deepcopy(rows.MESSAGES)
+    whole = sample_of(row)[1]
+    row["messages"].append({"role": "user", "content": "And tomorrow?"})
+    cut = sample_of(row)[1]
+    assert cut.trace is not None
+    assert whole.trace is not None
+    assert cut.trace.messages == whole.trace.messages
+    assert (whole.note, cut.note) == ("", UNANSWERED)
