@@ -14,7 +14,7 @@ run: $(READY)
 	$(BIN)/whetstone run $(RUN)
 
 test: lint types compile-check
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist loadgroup --durations 15
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist loadfile --durations 15
 
 lint: $(READY)
 	$(BIN)/ruff check .

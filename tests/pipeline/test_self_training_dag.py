@@ -23,8 +23,6 @@ from components.contracts.artifacts import read_manifest
 from components.contracts.jsonl import write_records
 from tests.test_model import build_test_model, plain_questions, word_problems
 
-pytestmark = pytest.mark.xdist_group("self_training_dag")  # one run serves all these tests
-
 MARK = "WHETSTONE_TEST_RUN"
 SECRETS = ("AWS_SECRET_ACCESS_KEY", "WHETSTONE_TOOLS_TOKEN")
 SMALL = (

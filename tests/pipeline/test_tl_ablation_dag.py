@@ -20,8 +20,6 @@ from components.contracts.artifacts import Artifact
 from components.storage import open_input
 from tests.test_model import build_test_model
 
-pytestmark = pytest.mark.xdist_group("tl_ablation_dag")  # one run serves all these tests
-
 SMALL = (
     "preset=demo",
     "base_model=model",

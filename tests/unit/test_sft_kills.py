@@ -3,12 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.battery.sft_kills import batter
 from tests.object_store import ObjectStore
-
-pytestmark = pytest.mark.xdist_group("sft_kills")  # victims of both tests are forked from one server process
 
 
 def check(result: dict[str, Any], kills: int) -> None:
