@@ -3,17 +3,16 @@
 /v1/completions takes and returns ids as vLLM does; /v1/chat/completions takes messages and returns text.
 """
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from threading import Lock
 from typing import Any
 
 import torch
 
 from components.contracts.records import Message
 from components.policy.load import Policy
+from tests.loopback_server import JsonHandler, serving
 
 KEY = "a-test-key"
 
@@ -24,12 +23,12 @@ def token_server(policy: Policy, *, failures: int = 0, ids: bool = True) -> Iter
     left = [failures]
     lock = Lock()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(JsonHandler):
         def do_GET(self) -> None:
             self.answer({"data": [{"id": "served"}]})
 
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            body = self.read_json()
             with lock:
                 left[0] -= 1
                 if left[0] >= 0:
@@ -38,26 +37,11 @@ def token_server(policy: Policy, *, failures: int = 0, ids: bool = True) -> Iter
                 self.answer({"choices": [complete(policy, body, ids=ids)]})
 
         def answer(self, reply: dict[str, Any], status: int = 200) -> None:
-            if self.headers.get("Authorization") != f"Bearer {KEY}":
-                status = 401
-            data = json.dumps(reply).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+            allowed = self.headers.get("Authorization") == f"Bearer {KEY}"
+            self.send_json(reply, status if allowed else 401)
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/v1"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(Handler) as url:
+        yield f"{url}/v1"
 
 
 def complete(policy: Policy, body: dict[str, Any], *, ids: bool) -> dict[str, Any]:

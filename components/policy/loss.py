@@ -6,10 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from components.policy.logprobs import CHUNK
 from components.policy.prefix_tree import TreeBatch
 from components.policy.tree_attention import tree_mask
-
-CHUNK = 1 << 23  # logits whose float32 copies exist at once
 
 
 def supervised_cross_entropy(
