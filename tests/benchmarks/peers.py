@@ -7,6 +7,9 @@ from pathlib import Path
 
 from components.policy.cache import build_once
 
+# What both sides of a comparison stand on: the versions of our own lock file.
+STACK = ("torch==2.13.0", "transformers==5.23.0", "peft==0.21.2", "accelerate==1.15.0")
+
 
 class PeerUnavailableError(RuntimeError):
     """The environment can't be built here; the text says why, in one line."""

@@ -8,8 +8,8 @@ fp32, on a random Llama (6 layers, H = 384, V = 32,000). The arms:
 - ours: the stage's step. No prompt is shared, so reading shared ones once brings nothing here.
 - plain: the same step with logits everywhere, an actor pass for the old log-probabilities, one for the old
   values, and the reference as a model of its own.
-- trl: experimental PPOTrainer of TRL 1.11 (later ones have none) with transformers and torch of this
-  environment, in a virtual environment made in the cache, gradient checkpointing (its default) off. It makes
+- trl: experimental PPOTrainer of TRL 1.11 (later ones have none) on the same torch and transformers, in
+  a virtual environment made in the cache, gradient checkpointing (its default) off. It makes
   logits everywhere and the old values in a pass of their own.
 
 Each measurement is a process of its own; arms alternate; CPU time of one thread; medians of the steps after the first.
@@ -25,43 +25,14 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import venv
 from pathlib import Path
 from typing import Any
 
-TRL = "trl==1.11.*"
+TRL = "1.11.0"
 WANTED = 1.4
 ROUNDS, STEPS, BATCH = 3, 4, 8
 PROMPT, RESPONSE, VOCABULARY, RANK = 230, 40, 32_000, 16
 ARMS = ("ours", "plain", "trl")
-
-
-def build_environment(folder: Path) -> None:
-    """A virtual environment with TRL 1.11, in front of all that this one has."""
-    venv.create(folder, with_pip=True)
-    python = folder / "bin" / "python"
-    command = [str(python), "-m", "pip", "install", "--quiet", "--no-deps", TRL]
-    subprocess.run(command, check=True, capture_output=True, text=True)
-    (own,) = (folder / "lib").glob("python*/site-packages")
-    import torch
-
-    (own / "below.pth").write_text(f"{Path(torch.__file__).parents[1]}\n")
-    check = (
-        "import trl; from trl.experimental.ppo import PPOTrainer; assert trl.__version__.startswith('1.11.')"
-    )
-    subprocess.run([str(python), "-c", check], check=True, capture_output=True, text=True)
-
-
-def trl_python() -> Path | None:
-    """The interpreter of that environment, built once; None when it can't be, with a line that says why."""
-    from components.policy.cache import build_once
-
-    try:
-        return build_once("environments/trl-1.11", build_environment) / "bin" / "python"
-    except (subprocess.CalledProcessError, OSError) as error:
-        output = str(getattr(error, "stderr", "") or error).strip().splitlines()
-        print(f"[ppo] no environment with {TRL}: {output[-1] if output else error}", flush=True)
-        return None
 
 
 def make_job(folder: Path) -> dict[str, Any]:
@@ -112,8 +83,12 @@ def run_arm(arm: str, job: Path, python: Path) -> dict[str, Any]:
 
 def main() -> int:
     """Measure the arms in turn and print the result."""
-    python = trl_python()
-    if python is None:
+    from tests.benchmarks.peers import STACK, PeerUnavailableError, peer_python
+
+    try:
+        python = peer_python(f"trl-{TRL}-torch-2.13.0", (f"trl=={TRL}", *STACK))
+    except PeerUnavailableError as error:
+        print(f"[ppo] no environment with TRL {TRL}: {error}", flush=True)
         return 2
     found: dict[str, list[float]] = {arm: [] for arm in ARMS}
     losses: dict[str, list[float]] = {}

@@ -36,7 +36,7 @@ VOCABULARY, HIDDEN = 49_152, 576
 PROMPT, CONTINUATIONS, NEW, MICRO_BATCH = 400, 8, 48, 4
 ROWS, TOKENS, SUPERVISED = 4, 512, 0.25
 OURS = ("shared", "linear", "supervised", "full_logits")
-TRL = ("trl==1.16.0", "torch==2.13.0", "transformers==5.23.0", "peft==0.21.2", "accelerate==1.15.0")
+TRL = "1.16.0"
 TOLERANCE = 1e-5
 Step = Callable[[Any], float]  # adds the gradient to the model's parameters, returns the loss
 
@@ -239,11 +239,11 @@ def gradient_difference(folder: Path, first: str, second: str) -> float:
 
 def main() -> int:
     """Measure the arms in turn and print the result."""
-    from tests.benchmarks.peers import PeerUnavailableError, peer_python
+    from tests.benchmarks.peers import STACK, PeerUnavailableError, peer_python
 
     pythons, trl_why = dict.fromkeys(OURS, sys.executable), ""
     try:
-        pythons["trl"] = str(peer_python("-".join(TRL[:2]).replace("==", "-"), TRL))
+        pythons["trl"] = str(peer_python(f"trl-{TRL}-torch-2.13.0", (f"trl=={TRL}", *STACK)))
     except PeerUnavailableError as error:
         trl_why = str(error)
     found: dict[str, list[dict[str, Any]]] = {arm: [] for arm in pythons}
