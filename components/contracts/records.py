@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from components.contracts.tool_errors import ToolError
 
 PromptVariant = Literal["plain", "cot", "single_step", "multi_step"]
+PairKind = Literal["response", "conversation", "masked_conversation", "step"]
 FinishReason = Literal["stop", "length", "complete"]  # complete: the call format says the turn is whole
 
 
@@ -143,15 +144,33 @@ class LabeledTrace(Trace):
 
 
 class PreferencePair(Record):
-    """A chosen and a rejected continuation of the same prompt."""
+    """A chosen and a rejected continuation of the same prompt.
+
+    `prompt` are the messages before both; `chosen` and `rejected` the messages that follow on each side. The
+    turns hold the token ids of the assistant's messages as they were sampled; their `message` counts from the
+    prompt's first. `shared` leading tokens of both first turns belong to the prompt and are never trained (`step`
+    pairs); prefilled tokens behind them are.
+
+    kind: `response`: the first assistant turn alone; `conversation`: all messages, the tools' text is trained
+    too; `masked_conversation`: all messages, assistant turns trained; `step`: a piece of one turn.
+    """
 
     id: str
-    kind: Literal["response", "conversation", "masked_conversation", "step"]
-    tools: str
+    question_id: str
+    kind: PairKind
+    tools: str  # JSON array of OpenAI tool schemas
     prompt: tuple[Message, ...]
     chosen: tuple[Message, ...]
     rejected: tuple[Message, ...]
-    source: str
+    chosen_turns: tuple[AssistantTurn, ...]
+    rejected_turns: tuple[AssistantTurn, ...]
+    prompt_turns: tuple[AssistantTurn, ...] = ()
+    shared: int = 0
+    template_hash: str = ""
+    call_format: str = ""
+    native_tools: bool = False
+    variant: PromptVariant = "multi_step"
+    source: str = ""
     chosen_q: float | None = None
     rejected_q: float | None = None
 

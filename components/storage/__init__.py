@@ -2,6 +2,15 @@
 
 from components.storage.base import Storage, StoredObject
 from components.storage.open import fetch, open_storage
-from components.storage.payloads import commit_output, open_input, write_output
+from components.storage.payloads import commit_output, hand_on, open_input, write_output
 
-__all__ = ["Storage", "StoredObject", "commit_output", "fetch", "open_input", "open_storage", "write_output"]
+__all__ = [
+    "Storage",
+    "StoredObject",
+    "commit_output",
+    "fetch",
+    "hand_on",
+    "open_input",
+    "open_storage",
+    "write_output",
+]

@@ -6,7 +6,7 @@ import pytest
 
 from components.contracts.artifacts import open_artifact
 from components.contracts.errors import InputError
-from components.storage import open_input, open_storage, write_output
+from components.storage import hand_on, open_input, open_storage, write_output
 from tests.crashes import run_until_every_event
 from tests.object_store import ObjectStore
 
@@ -41,6 +41,18 @@ def test_files_go_to_the_store_and_come_back(store: str, tmp_path: Path) -> None
     assert artifact.manifest.counts == {"records": 3}
     with pytest.raises(InputError, match=r"expected an artifact of adapter/1, this is one of traces/1"):
         open_input(tmp_path / "there", "adapter/1")
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_an_artifact_is_handed_on_unchanged(store: str, tmp_path: Path, stored: bool) -> None:
+    write_sample(tmp_path / "first", store if stored else "")
+    hand_on(tmp_path / "first", tmp_path / "second", "traces/1")
+    first, second = (open_input(tmp_path / name, "traces/1") for name in ("first", "second"))
+    assert second.digest == first.digest
+    assert second.path("inner/b.txt").read_text() == "beta"
+    assert (tmp_path / "second" / "inner").exists() != stored
+    with pytest.raises(InputError, match="expected an artifact of adapter/1"):
+        hand_on(tmp_path / "first", tmp_path / "third", "adapter/1")
 
 
 def test_damage_in_the_store_is_named(store: str, tmp_path: Path) -> None:
