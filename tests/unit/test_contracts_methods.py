@@ -21,5 +21,5 @@ def test_training_stages_are_on_by_name_and_practice_unless_there_is_none(method
 
 
 def test_an_unknown_method_is_refused_with_the_nearest() -> None:
-    with pytest.raises(InputError, match="unknown 'dop'.*'dpo'"):
+    with pytest.raises(InputError, match=r"unknown 'dop'.*'dpo'"):
         is_on("sft", "sft,dop")
