@@ -28,6 +28,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--translator", help="seq2seq model: a folder or hf://")
     parser.add_argument("--tool", action="append", dest="tools", help="one more: package.module:function")
     parser.add_argument(
+        "--openapi", action="append", help="a document's operations: [option=value ...] file or URL"
+    )
+    parser.add_argument("--mcp", action="append", help="an MCP server's tools: [option=value ...] URL")
+    parser.add_argument(
+        "--mcp-command",
+        action="append",
+        dest="mcp_commands",
+        help="the same, started here: [option=value ...] command",
+    )
+    parser.add_argument(
         "--stand-ins", type=Path, help="JSON array of tool schemas, or a question set, to stand in for"
     )
     parser.add_argument("--faults", help='inject faults: {"seed": 7, "rates": {"timeout": 0.1}}')
@@ -36,8 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = ToolsSettings.read(**vars(given))
         state = ServiceState()
-        app = make_app(settings, make_registry(settings), state)
-        serve(app, settings, state)
+        registry = make_registry(settings)
+        try:
+            serve(make_app(settings, registry, state), settings, state)
+        finally:
+            registry.close()
     except InputError as error:
         print(f"tools service: {error}", file=sys.stderr)
         return 1

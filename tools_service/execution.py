@@ -151,11 +151,10 @@ class Executor:
 
 
 def _failed(call: Call, failure: ToolFailure, seconds: float) -> Reply:
-    message = _as_text(failure.message)
     return {
         "call_id": call.id,
-        "content": f"Error: {message}",
-        "error": {"code": failure.code, "message": message},
+        "content": _as_text(failure.content),
+        "error": {"code": failure.code, "message": _as_text(failure.message)},
         "seconds": seconds,
     }
 

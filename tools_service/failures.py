@@ -4,12 +4,16 @@ from components.contracts.tool_errors import ToolError
 
 
 class ToolFailure(Exception):
-    """A call failed; `code` is its category and the message is shown to the model that called."""
+    """A call failed; `code` is its category and the message is shown to the model that called.
 
-    def __init__(self, code: ToolError, message: str) -> None:
+    content: what the model reads, where that is not the message after "Error: ".
+    """
+
+    def __init__(self, code: ToolError, message: str, content: str = "") -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.content = content or f"Error: {message}"
 
 
 def wrong_value(message: str) -> ToolFailure:

@@ -39,4 +39,11 @@ def configure_logging(level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
+    keep_libraries_quiet()
+
+
+def keep_libraries_quiet() -> None:
+    """Clients of other services would log addresses, which hold arguments; what they meet is told by us."""
     logging.getLogger("mcp").setLevel(logging.WARNING)
+    for name in ("httpx", "httpx2", "client", "mcp.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)

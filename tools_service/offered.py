@@ -11,12 +11,21 @@ from tools_service.translator import find_translator
 
 
 def make_registry(settings: ToolsSettings) -> Registry:
-    """All tools whose requirements are met; the others with the reason why not.
+    """All tools whose requirements are met; the others with the reason why not. Its user closes it.
 
     Raises:
-        InputError: a corpus, index, model or function that was named can't be used.
+        InputError: a corpus, index, model, function, document or server that was named can't be used.
     """
     registry = Registry()
+    try:
+        _add_all(registry, settings)
+    except BaseException:
+        registry.close()
+        raise
+    return registry
+
+
+def _add_all(registry: Registry, settings: ToolsSettings) -> None:
     registry.add(calculator, quick=True)
     _add_search(registry, settings)
     translator, reason = find_translator(
@@ -28,11 +37,14 @@ def make_registry(settings: ToolsSettings) -> Registry:
         registry.add(translator)
     for path in settings.tools:
         registry.add_by_path(path)
+    if settings.openapi or settings.mcp or settings.mcp_commands:
+        from tools_service.remote_tools import add_remote_tools  # takes 0.2 s, which most starts can spare
+
+        add_remote_tools(registry, settings)
     if settings.stand_ins is not None:
         for tool in read_stand_ins(settings.stand_ins):
             if tool.name not in registry.tools:  # the real one is better
                 registry.add_tool(tool)
-    return registry
 
 
 def _add_search(registry: Registry, settings: ToolsSettings) -> None:

@@ -67,6 +67,7 @@ class Registry:
     def __init__(self) -> None:
         self.tools: dict[str, Tool] = {}
         self.unavailable: dict[str, str] = {}
+        self._closers: list[Callable[[], None]] = []
 
     def add(self, function: ToolFunction, *, name: str = "", quick: bool = False) -> Tool:
         """Registers a typed function as a tool.
@@ -103,6 +104,15 @@ class Registry:
     def leave_out(self, name: str, reason: str) -> None:
         """Records why a tool is not offered; GET /tools tells it under "unavailable"."""
         self.unavailable[name] = reason
+
+    def on_close(self, closer: Callable[[], None]) -> None:
+        """To be called when the service ends: tools that live elsewhere are connected to."""
+        self._closers.append(closer)
+
+    def close(self) -> None:
+        """Ends all connections of its tools; more than once does no harm."""
+        while self._closers:
+            self._closers.pop()()
 
     def find(self, name: str) -> Tool:
         """The tool of this name.

@@ -34,6 +34,9 @@ class ToolsSettings(BaseSettings):
     translator_source: str = "spa"  # language codes as the model or apertium writes them
     translator_target: str = "eng"
     tools: tuple[str, ...] = ()  # more tools: package.module:function
+    openapi: tuple[str, ...] = ()  # OpenAPI documents: see tools_service.remote_sources for how to write one
+    mcp: tuple[str, ...] = ()  # MCP servers, by streamable HTTP
+    mcp_commands: tuple[str, ...] = ()  # MCP servers that are started here and spoken to over stdio
     stand_ins: Path | None = None  # tools of which only schemas are there: see tools_service.stand_ins
 
     max_body_bytes: int = Field(1 << 20, ge=1)

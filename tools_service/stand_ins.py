@@ -8,18 +8,16 @@ judge calling; the contents of the replies mean nothing.
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from pydantic import JsonValue
 
 from components.contracts.errors import InputError
-from components.contracts.records import ToolCall
-from components.contracts.tool_schemas import ToolSchema, explain_call, parse_tools, tool_name
-from tools_service.failures import ToolFailure
+from components.contracts.tool_schemas import ToolSchema, parse_tools, tool_name
 from tools_service.registry import Tool
+from tools_service.schema_tools import check_by_schemas
 
 
 def read_stand_ins(path: Path) -> list[Tool]:
@@ -56,28 +54,31 @@ def make_stand_in(name: str, variants: Sequence[ToolSchema]) -> Tool:
         description=str(shown.get("description") or ""),
         function=partial(reply, name),
         parameters=parameters,
-        check=partial(_check, name, tuple(variants)),
+        check=partial(check_by_schemas, name, tuple(variants)),
         quick=True,
         is_coroutine=False,
     )
 
 
 def reply(tool: str, /, **arguments: JsonValue) -> str:
-    """The stand-in's JSON reply, the same for the same call in whatever order its arguments come."""
+    """The stand-in's JSON reply, the same for the same call in whatever order its arguments come.
+
+    Numbers are JSON's: 5 and 5.0 are the same argument.
+    """
     arguments = dict(sorted(arguments.items()))
-    call = json.dumps([tool, arguments], sort_keys=True, ensure_ascii=False)
+    call = json.dumps([tool, _one_form(arguments)], sort_keys=True, ensure_ascii=False)
     digest = hashlib.sha256(call.encode("utf-8", "surrogatepass")).digest()
     result = {"id": digest[:4].hex(), "value": int.from_bytes(digest[4:6], "big"), **arguments}
     return json.dumps({"status": "success", "result": result}, ensure_ascii=False)
 
 
-def _check(name: str, variants: Sequence[ToolSchema], arguments: Mapping[str, JsonValue]) -> dict[str, Any]:
-    call = ToolCall(name=name, arguments=dict(arguments))
-    problems = [explain_call(call, [variant]) for variant in variants]
-    first = problems[0]
-    if first is not None and all(problems):
-        raise ToolFailure(*first)
-    return call.arguments
+def _one_form(value: JsonValue) -> JsonValue:
+    """The value with whole numbers written as integers."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [_one_form(one) for one in value]
+    return {key: _one_form(one) for key, one in value.items()} if isinstance(value, dict) else value
 
 
 def _arrays(path: Path) -> Iterator[tuple[str, str]]:
