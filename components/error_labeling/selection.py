@@ -22,6 +22,7 @@ NO_TOOL_PROMPT = "recipe mixture: the prompt offered no tools"
 NOT_ANSWERED = "no reply of a tool held the answer"
 NO_CALL = "recipe tools: no call came back without an error"
 CALLED = "recipe no_tool: the trace has a call"
+TOOL_PROMPT = "recipe no_tool: the prompt offered tools, and others did not"
 GUESSED = "direct answer is right too seldom"
 DUPLICATE = "duplicate of another trace"
 MORE_CALLS = "another trace of the question needs fewer calls"
@@ -76,16 +77,19 @@ def select(candidates: Iterable[Candidate], settings: ErrorLabelingSettings) -> 
     """For each trace id the reason why the trace is not trained; an empty reason means it is.
 
     The result does not depend on the order of `candidates`: within a question they are taken by
-    sample number.
+    sample number. Where a run also asked without tools, its answers to that prompt are the recipe
+    no_tool (the paper's); where it did not, answers without a call stand in for them.
     """
     by_question: dict[str, list[Candidate]] = defaultdict(list)
+    asked_without = False
     for found in candidates:
         by_question[found.question_id].append(found)
+        asked_without = asked_without or not found.offered_tools
     reasons: dict[str, str] = {}
     seen: set[bytes] = set()
     for question_id in sorted(by_question):
         traces = sorted(by_question[question_id], key=lambda one: (one.sample, one.trace_id))
-        reasons |= _select_of_question(traces, seen, settings)
+        reasons |= _select_of_question(traces, seen, settings, asked_without=asked_without)
     return reasons
 
 
@@ -97,10 +101,22 @@ def knows_directly(traces: Sequence[Candidate], min_share: float) -> bool:
 
 
 def _select_of_question(
-    traces: Sequence[Candidate], seen: set[bytes], settings: ErrorLabelingSettings
+    traces: Sequence[Candidate],
+    seen: set[bytes],
+    settings: ErrorLabelingSettings,
+    *,
+    asked_without: bool,
 ) -> dict[str, str]:
-    knows = knows_directly(traces, settings.min_direct_share)
-    reasons = {one.trace_id: _own_reason(one, knows, settings) for one in traces}
+    # An answer to the prompt without tools says nothing about when the other one should call, nor the reverse.
+    knows = {
+        offered: knows_directly(
+            [one for one in traces if one.offered_tools is offered], settings.min_direct_share
+        )
+        for offered in (True, False)
+    }
+    reasons = {
+        one.trace_id: _own_reason(one, knows[one.offered_tools], settings, asked_without) for one in traces
+    }
 
     def drop(reason: str, unwanted: Callable[[Candidate], bool]) -> list[Candidate]:
         for one in traces:
@@ -123,7 +139,7 @@ def _select_of_question(
     return reasons
 
 
-def _own_reason(one: Candidate, knows: bool, settings: ErrorLabelingSettings) -> str:
+def _own_reason(one: Candidate, knows: bool, settings: ErrorLabelingSettings, asked_without: bool) -> str:
     if settings.only_correct and not one.correct:
         return NOT_JUDGED if one.correct is None else WRONG
     if one.cut_off:
@@ -134,6 +150,8 @@ def _own_reason(one: Candidate, knows: bool, settings: ErrorLabelingSettings) ->
         return NOT_ANSWERED
     if settings.recipe == "tools" and not one.passed:
         return NO_CALL
+    if settings.recipe == "no_tool" and asked_without and one.offered_tools:
+        return TOOL_PROMPT
     if settings.recipe == "no_tool" and one.calls:
         return CALLED
     if not one.calls and not knows:

@@ -34,7 +34,7 @@ class ErrorLabelingSettings(StageSettings):
         default="mixture",
         description=(
             "tools: at least one call came back without an error; mixture: every trace of a prompt "
-            "that offers tools; no_tool: traces without a call"
+            "that offers tools; no_tool: traces of a prompt without tools, or, where the run has none, without a call"
         ),
     )
     only_correct: bool = Field(default=True, description="train only traces whose final answer is right")
@@ -65,7 +65,7 @@ class ErrorLabelingSettings(StageSettings):
         le=1.0,
         description=(
             "an answer without a call is trained only if at least this share of the question's answers "
-            "without a call are right: a lucky guess is not knowledge"
+            "without a call, to the same kind of prompt, are right: a lucky guess is not knowledge"
         ),
     )
     exports: tuple[Export, ...] = Field(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from components.contracts.errors import InputError
 from components.contracts.records import FinishReason, Message
@@ -67,6 +67,17 @@ class Engine(Protocol):
         self, conversations: Sequence[Conversation], sampling: Sampling, *, seeds: Sequence[int]
     ) -> list[Completion]:
         """One turn for each conversation, in order; row i depends on seeds[i], not on its neighbours."""
+        ...
+
+
+@runtime_checkable
+class MeasuresPrompts(Protocol):
+    """An engine that knows how long a prompt is. context: tokens the model can take, prompt and turn together."""
+
+    context: int
+
+    def count_tokens(self, conversation: Conversation) -> int:
+        """Tokens of the prompt for the conversation's next turn, prefill included."""
         ...
 
 

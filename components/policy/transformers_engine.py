@@ -14,6 +14,7 @@ from components.contracts.errors import InputError
 from components.contracts.records import FinishReason
 from components.contracts.tool_calls import get_call_format
 from components.policy.card import check_adapter
+from components.policy.chat import Encoding
 from components.policy.engine import Completion, Conversation, Sampling
 from components.policy.kv_cache import PrefixCache, common_length, roomy_cache
 from components.policy.load import Policy, load_policy
@@ -53,7 +54,7 @@ class TransformersEngine:
         self._batch_size = batch_size
         self._prefixes = PrefixCache(policy.model, prefix_cache)
         config = policy.model.config.get_text_config()
-        self._context = int(getattr(config, "max_position_embeddings", 0) or 1 << 30)
+        self.context = int(getattr(config, "max_position_embeddings", 0) or 1 << 30)
         # A window over the last tokens would count the padding behind the prefix as tokens.
         kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
         self._shares = kinds == {"full_attention"} and not getattr(config, "sliding_window", None)
@@ -83,7 +84,7 @@ class TransformersEngine:
             return []
         uniforms = draw_uniforms(seeds, sampling.max_new_tokens)
         rows = [self._row(i, conversation, uniforms[i]) for i, conversation in enumerate(conversations)]
-        fitting = [row for row in rows if len(row.prompt) < self._context]
+        fitting = [row for row in rows if len(row.prompt) < self.context]
         # Alike in length: little padding. Equal prompts beside each other: read once.
         fitting.sort(key=lambda row: (len(row.prompt), row.prompt))
         shared = self._shared_length(fitting)
@@ -91,14 +92,21 @@ class TransformersEngine:
             self._sample(fitting[start : start + self._batch_size], shared, sampling)
         return [self._completion(row) for row in rows]
 
-    def _row(self, index: int, conversation: Conversation, uniforms: Tensor) -> _Row:
-        encoding = self.policy.chat.encode(
+    def count_tokens(self, conversation: Conversation) -> int:
+        """See `MeasuresPrompts`."""
+        return len(self._encode(conversation).ids)
+
+    def _encode(self, conversation: Conversation) -> Encoding:
+        return self.policy.chat.encode(
             conversation.messages,
             conversation.tools,
             sampled=conversation.sampled,
             prefill=conversation.prefill,
             generation_prompt=True,
         )
+
+    def _row(self, index: int, conversation: Conversation, uniforms: Tensor) -> _Row:
+        encoding = self._encode(conversation)
         last = encoding.spans[-1]
         prefilled = last.end - last.start if conversation.prefill else 0
         given = encoding.ids[len(encoding.ids) - prefilled :]
@@ -192,7 +200,7 @@ class TransformersEngine:
             row.finish_reason = "stop"
         elif self._format.stop_after(row.grower.add(token_id)):
             row.finish_reason = "complete"
-        elif len(row.prompt) + len(row.sampled) >= self._context:
+        elif len(row.prompt) + len(row.sampled) >= self.context:
             row.finish_reason = "length"
 
     def _completion(self, row: _Row) -> Completion:

@@ -13,8 +13,10 @@ from components.contracts.tool_schemas import ToolSchema, find_tool, tool_name
 from components.policy.engine import Engine, Sampling
 from components.rollout.dialogue import Dialogue
 from components.rollout.prefill import choose_prefill, sample_seed
-from components.rollout.prompts import build_messages, offers_tools, select_tools, template_tools
+from components.rollout.prompt_room import check_room
+from components.rollout.prompts import build_messages, offers_tools, template_tools
 from components.rollout.settings import RolloutSettings
+from components.rollout.tool_retrieval import offer_tools
 from components.rollout.tools_client import ToolsClient
 from components.rollout.turn import Attempt, Reading, read_turn
 
@@ -34,14 +36,15 @@ def run_rollouts(
     on its neighbours (as far as the engine's arithmetic allows). Outcomes are left unjudged.
 
     Raises:
-        InputError: no tools service at the client's URL, or a question names a tool it lacks.
+        InputError: no tools service at the client's URL, a question names a tool it lacks, or its tools make
+            the prompt too long for the model's context.
     """
     tools, unavailable = _available(tools_client, settings)
     waiting = iter(questions_with_samples)
     going: list[Dialogue] = []
     while True:
         for question, sample in islice(waiting, settings.concurrent - len(going)):
-            offered = select_tools(question, tools, unavailable) if offers_tools(settings.variant) else ()
+            offered = offer_tools(question, tools, settings, unavailable)
             going.append(begin_dialogue(question, sample, offered, engine, settings))
         if not going:
             return
@@ -75,7 +78,11 @@ def _available(
 def begin_dialogue(
     question: Question, sample: int, tools: tuple[ToolSchema, ...], engine: Engine, settings: RolloutSettings
 ) -> Dialogue:
-    """The conversation of one (question, sample) before its first turn. tools: those on offer."""
+    """The conversation of one (question, sample) before its first turn. tools: those on offer.
+
+    Raises:
+        InputError: its tools make the prompt too long for the model's context.
+    """
     seed = sample_seed(settings.seed, question.id, sample, "prefill")
     prefilled = choose_prefill(
         settings.prefill, [tool_name(tool) for tool in tools], sample=sample, seed=seed
@@ -84,7 +91,7 @@ def begin_dialogue(
     call_format = get_call_format(engine.call_format)
     answer_prefill = call_format.prefill_answer() if tools and settings.prefill != "none" else ""
     messages = build_messages(question, tools, settings.variant, engine.call_format, engine.native_tools)
-    return Dialogue(
+    dialogue = Dialogue(
         question=question,
         sample=sample,
         tools=tools,
@@ -93,6 +100,8 @@ def begin_dialogue(
         prefill=call_format.prefill(beginning) if beginning else "",
         answer_prefill=answer_prefill,
     )
+    check_room(dialogue, engine, settings)
+    return dialogue
 
 
 def _advance(

@@ -8,8 +8,9 @@ from components.contracts.records import Question, ToolReply, Trace
 from components.contracts.tool_schemas import ToolSchema
 from components.policy.engine import Engine, Sampling
 from components.rollout.loop import begin_dialogue
-from components.rollout.prompts import offers_tools, select_tools
+from components.rollout.prompts import offers_tools
 from components.rollout.settings import RolloutSettings
+from components.rollout.tool_retrieval import offer_tools
 from components.rollout.turn import Attempt, read_turn
 
 
@@ -29,7 +30,8 @@ def run_single_turns(
     unjudged.
 
     Raises:
-        InputError: the variant offers no tools, or a question names a tool that is not available.
+        InputError: the variant offers no tools, a question names a tool that is not available, or its tools
+            make the prompt too long for the model's context.
     """
     if not offers_tools(settings.variant):
         raise InputError(
@@ -42,7 +44,9 @@ def run_single_turns(
     waiting = iter(questions)
     while batch := list(islice(waiting, settings.concurrent)):
         dialogues = [
-            begin_dialogue(question, 0, select_tools(question, available, unavailable), engine, settings)
+            begin_dialogue(
+                question, 0, offer_tools(question, available, settings, unavailable), engine, settings
+            )
             for question in batch
         ]
         completions = engine.complete(

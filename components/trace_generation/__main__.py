@@ -26,6 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--shard", type=int, default=0, help="which shard of the training questions")
     parser.add_argument("--adapter", default="", help="folder of an artifact adapter/1")
+    parser.add_argument("--method", default="", help="ways of training, as the pipeline has them")
     parser.add_argument("--output", required=True, type=Path, help="folder for the artifact traces/1")
     given = parser.parse_args(arguments)
     metrics = dsl.Metrics(uri="metrics")
@@ -40,6 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
             dsl.Dataset(uri=str(given.output)),
             metrics,
             dsl.Model(uri=given.adapter) if given.adapter else None,
+            given.method,
         )
     except InputError as error:
         print(error, file=sys.stderr)

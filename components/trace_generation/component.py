@@ -17,6 +17,7 @@ def trace_generation(
     traces: Output[Dataset],
     metrics: Output[Metrics],
     adapter: Input[Model] = None,
+    method: str = "",
 ) -> None:
     """Let the policy answer one shard of the training questions with the tools, several times each.
 
@@ -30,7 +31,19 @@ def trace_generation(
         traces: Artifact traces/1.
         metrics: Counts of traces, calls and failures.
         adapter: Artifact adapter/1 to put on the base model; absent, the base model itself.
+        method: The run's ways of training; with `none` nothing is sampled and the traces are empty.
     """
     from components.trace_generation.run import run
 
-    run(question_set, base_model, tools_url, settings, artifact_store, shard, traces, metrics, adapter)
+    run(
+        question_set,
+        base_model,
+        tools_url,
+        settings,
+        artifact_store,
+        shard,
+        traces,
+        metrics,
+        adapter,
+        method,
+    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from components.contracts.artifacts import Artifact
 from components.contracts.errors import InputError
 from components.contracts.jsonl import read_records, write_records
+from components.contracts.methods import is_on
 from components.contracts.progress import Progress
 from components.contracts.records import Outcome, Question, Trace
 from components.contracts.tool_errors import ToolError
@@ -33,6 +34,7 @@ def run(
     traces: Any,
     metrics: Any,
     adapter: Any = None,
+    method: str = "",
 ) -> None:
     """Sample the shard's training questions and write `traces/1`.
 
@@ -40,6 +42,7 @@ def run(
     golds are not sampled: their trajectories are given. A shard without others opens neither model nor
     tools service.
     adapter: artifact adapter/1 or None for the base model. traces, metrics: KFP artifacts.
+    method: the run's ways of training; with `none` the traces are empty, and neither is opened.
 
     Raises:
         InputError: settings, artifacts, model or tools service can't be used, a question names a
@@ -47,9 +50,11 @@ def run(
     """
     parsed = TraceGenerationSettings.parse(settings)
     opened = open_input(question_set.path, "questions/1", artifact_store)
-    questions = read_shard(opened, shard)
+    practised = is_on(TraceGenerationSettings.stage, method)
+    questions = read_shard(opened, shard) if practised else []
     if not questions:
-        print("[trace_generation] no question to sample: all of them bring their golds", flush=True)
+        reason = "all of them bring their golds" if practised else "practice is off"
+        print(f"[trace_generation] no question to sample: {reason}", flush=True)
         with write_output(traces.path, "traces/1", artifact_store) as writer:
             writer.lineage["question_set"] = opened.digest
             tally = write_traces(writer.folder / "traces.jsonl", (), 0)
@@ -63,7 +68,8 @@ def run(
             writer.lineage["question_set"] = opened.digest
             if policy is not None:
                 writer.lineage["adapter"] = policy.digest
-            total, shards = len(questions) * parsed.num_samples, shard_count(opened)
+            total = len(questions) * (parsed.num_samples + parsed.no_tool_samples)
+            shards = shard_count(opened)
             part = f"{shard + 1}/{shards}" if shards > 1 else ""
             judged = generate(questions, engine, client, parsed, policy.digest if policy else "")
             tally = write_traces(writer.folder / "traces.jsonl", judged, total, part)
@@ -126,13 +132,20 @@ def generate(
     settings: TraceGenerationSettings,
     adapter: str,
 ) -> Iterator[Trace]:
-    """Traces with judged outcomes, each as soon as it is complete.
+    """Traces with judged outcomes, each as soon as it is complete: with tools, then those without.
 
-    Samples of a question stand next to each other, so that an engine can share the prompt.
+    Samples of a question stand next to each other, so that an engine can share the prompt. Those
+    without tools are numbered on, so that no id comes twice.
     """
-    samples = ((question, sample) for question in questions for sample in range(settings.num_samples))
-    for trace in run_rollouts(samples, engine, client, settings, adapter=adapter):
-        yield judge(trace)
+    without = settings.model_copy(update={"variant": settings.no_tool_variant, "prefill": "none"})
+    both = settings.num_samples + settings.no_tool_samples
+    for chosen, numbers in (
+        (settings, range(settings.num_samples)),
+        (without, range(settings.num_samples, both)),
+    ):
+        samples = ((question, sample) for question in questions for sample in numbers)
+        for trace in run_rollouts(samples, engine, client, chosen, adapter=adapter):
+            yield judge(trace)
 
 
 def judge(trace: Trace) -> Trace:

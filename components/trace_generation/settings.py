@@ -18,7 +18,7 @@ class TraceGenerationSettings(RolloutSettings, StageSettings):
 
     stage: ClassVar[str] = "trace_generation"
     presets: ClassVar[Mapping[str, Mapping[str, JsonValue]]] = {
-        "self-training": {},
+        "self-training": {"no_tool_samples": 1},
         "tl-training": {},
         "demo_calls": {"max_new_tokens": 48, "engine": {"call_format": "pythonic"}},
         "demo": {
@@ -34,4 +34,9 @@ class TraceGenerationSettings(RolloutSettings, StageSettings):
     }
 
     num_samples: int = Field(default=1, ge=1, description="samples a question (best of n)")
+    no_tool_samples: int = Field(
+        default=0,
+        ge=0,
+        description="further samples a question under no_tool_variant, never prefilled: what it answers without tools",
+    )
     engine: EngineSettings = Field(default=EngineSettings(), description="what samples the turns")

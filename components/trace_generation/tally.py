@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 
 from components.contracts.records import Trace
 from components.contracts.tool_errors import ToolError
+from components.rollout.prompts import offers_tools
 
 
 @dataclass
 class Tally:
-    """What happened, counted trace by trace."""
+    """What happened, counted trace by trace. `without`: traces of a prompt that offers no tools."""
 
     traces: int = 0
     judged: int = 0
@@ -20,6 +21,9 @@ class Tally:
     traces_with_calls: int = 0
     tokens: int = 0  # sampled, prefilled ones not counted
     cut_off: int = 0  # traces whose last turn ran into the token limit
+    without: int = 0
+    without_judged: int = 0
+    without_correct: int = 0
     errors: Counter[ToolError] = field(default_factory=Counter)
 
     def add(self, trace: Trace) -> None:
@@ -34,6 +38,10 @@ class Tally:
         self.traces_with_calls += bool(trace.calls)
         self.tokens += sum(len(turn.token_ids) - turn.prefilled for turn in trace.turns)
         self.cut_off += bool(trace.turns) and trace.turns[-1].finish_reason == "length"
+        if not offers_tools(trace.prompt):
+            self.without += 1
+            self.without_judged += trace.outcome.correct is not None
+            self.without_correct += trace.outcome.correct is True
         self.errors.update(call.reply.error for call in trace.calls if call.reply.error is not None)
 
     def counts(self) -> dict[str, int]:
@@ -46,19 +54,25 @@ class Tally:
             "calls": self.calls,
             "tokens": self.tokens,
             "cut_off": self.cut_off,
+            "no_tool_traces": self.without,
+            "no_tool_correct": self.without_correct,
         }
 
     def metrics(self) -> dict[str, float]:
         """Numbers for people: counts, rates in percent, errors by category.
 
         invoke_rate is the paper's (calls in the first turn a sample, can pass 100);
-        called_share is the share of samples with at least one call.
+        called_share is the share of samples with at least one call; accuracy is that of the samples which
+        these are of: those that were offered tools, or all of them where none was.
         """
+        offered = self.traces - self.without
+        with_tools = (self.correct - self.without_correct, self.judged - self.without_judged)
         return {
             **{name: float(count) for name, count in self.counts().items()},
-            "accuracy": _percent(self.correct, self.judged),
-            "invoke_rate": _percent(self.first_turn_calls, self.traces),
-            "called_share": _percent(self.traces_with_calls, self.traces),
+            "accuracy": _percent(*with_tools) if offered else _percent(self.correct, self.judged),
+            "no_tool_accuracy": _percent(self.without_correct, self.without_judged),
+            "invoke_rate": _percent(self.first_turn_calls, offered),
+            "called_share": _percent(self.traces_with_calls, offered),
             "pass_rate": _percent(self.calls - self.errors.total(), self.calls),
             **{f"error_{error.value}": float(self.errors[error]) for error in ToolError},
         }

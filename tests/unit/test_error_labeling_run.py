@@ -91,6 +91,17 @@ def test_every_trace_comes_out_labeled_and_counted(tmp_path: Path) -> None:
     assert metrics.metadata["error_parse_failure"] == 1
 
 
+def test_no_traces_give_no_labels_and_no_error(tmp_path: Path) -> None:
+    """As in rounds whose practice is off."""
+    shards = [write_shard(tmp_path / name, []) for name in ("0", "1")]
+    metrics = label(shards, tmp_path, '{"preset": "demo", "exports": ["openai", "axolotl", "ms_swift"]}')
+    labeled = open_artifact(tmp_path / "labeled", "labeled_traces/1")
+    assert labeled.path("traces.jsonl").read_bytes() == b""
+    assert metrics.metadata["traces"] == labeled.manifest.counts["traces"] == 0
+    assert json.loads(labeled.path("report.json").read_text())["trained_traces"] == 0
+    assert (tmp_path / "report.html").is_file()
+
+
 def test_the_payload_goes_to_the_store(tmp_path: Path) -> None:
     shard = write_shard(tmp_path / "0", [make_trace()])
     label([shard], tmp_path, store=str(tmp_path / "store"))

@@ -27,7 +27,7 @@ def reasons(traces: list[Trace], **settings: object) -> dict[str, str]:
     [
         ("tools", {"called#0": "", "failed#0": selection.NO_CALL, "direct#0": selection.NO_CALL, "plain#0": selection.NO_CALL}),
         ("mixture", {"called#0": "", "failed#0": "", "direct#0": "", "plain#0": selection.NO_TOOL_PROMPT}),
-        ("no_tool", {"called#0": selection.CALLED, "failed#0": selection.CALLED, "direct#0": "", "plain#0": ""}),
+        ("no_tool", {"called#0": selection.TOOL_PROMPT, "failed#0": selection.TOOL_PROMPT, "direct#0": selection.TOOL_PROMPT, "plain#0": ""}),
     ],
 )  # fmt: skip
 def test_recipes(recipe: str, expected: dict[str, str]) -> None:
@@ -38,6 +38,39 @@ def test_recipes(recipe: str, expected: dict[str, str]) -> None:
         make_trace("plain", prompt="plain"),
     ]
     assert reasons(traces, recipe=recipe) == expected
+
+
+def test_without_a_prompt_without_tools_no_tool_is_what_has_no_call() -> None:
+    traces = [
+        make_trace("called", errors=(OK,)),
+        make_trace("failed", errors=(FAILED,)),
+        make_trace("direct"),
+    ]
+    assert reasons(traces, recipe="no_tool") == {
+        "called#0": selection.CALLED,
+        "failed#0": selection.CALLED,
+        "direct#0": "",
+    }
+
+
+@pytest.mark.parametrize("without_right", [True, False])
+def test_answers_without_tools_do_not_decide_about_those_with(without_right: bool) -> None:
+    """Neither what counts as known, nor the fewest calls, nor the limit a question."""
+    traces = [
+        make_trace(sample=0, correct=False),
+        make_trace(sample=1, errors=(OK,)),
+        *(make_trace(sample=sample, prompt="cot", correct=without_right) for sample in (2, 3, 4)),
+    ]
+    settings = {"prefer_fewest_calls": True, "min_direct_share": 0.5, "max_traces_per_question": 1}
+    for recipe in ("mixture", "tools"):
+        found = reasons(traces, recipe=recipe, **settings)
+        assert {name for name, reason in found.items() if not reason} == {"q0#1"}
+    known = [make_trace(sample=0), make_trace(sample=1, errors=(OK,)), *traces[2:]]
+    assert reasons(known, **settings)["q0#0"] == ""
+    found = reasons(known, recipe="no_tool", min_direct_share=0.5)
+    assert {name for name, reason in found.items() if not reason} == (
+        {"q0#2", "q0#3", "q0#4"} if without_right else set()
+    )
 
 
 def test_wrong_unjudged_and_cut_off_traces_are_not_trained() -> None:

@@ -53,7 +53,7 @@ def untimed(trace: Trace) -> Trace:
 
 def test_the_defaults_are_the_papers() -> None:
     found = TraceGenerationSettings.parse('{"preset": "self-training"}')
-    assert found == TraceGenerationSettings.parse("")
+    assert found == TraceGenerationSettings.parse('{"no_tool_samples": 1}')
     assert (found.temperature, found.top_p, found.max_new_tokens, found.seed) == (0.6, 0.9, 512, 19)
     assert (found.num_samples, found.variant, found.max_steps, found.prefill) == (1, "multi_step", 9, "none")
     assert TraceGenerationSettings.parse(found.canonical()) == found
