@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from components.contracts.artifacts import Artifact, open_artifact, write_artifact
 from components.contracts.jsonl import write_records
 from components.contracts.records import (
@@ -123,6 +125,8 @@ def write_evaluation(
     base_model: str = "demo://test",
     call_format: str = "paper",
     title: str = "",
+    split: str = "held_out",
+    without_tools: bool = False,
 ) -> Artifact:
     """An `evaluation/1` of these traces."""
     pairs = [judged(one) for one in traces]
@@ -133,7 +137,11 @@ def write_evaluation(
         writer.lineage["question_set"] = questions
         writer.details["base_model"] = base_model
         writer.details["title"] = title
-        writer.details["settings"] = {"temperature": 0.0, "engine": {"call_format": call_format}}
+        writer.details["split"] = split
+        writer.details["without_tools"] = without_tools
+        variant = "plain" if without_tools else "single_step"
+        settings: dict[str, JsonValue] = {"temperature": 0.0, "variant": variant, "split": split}
+        writer.details["settings"] = settings | {"engine": {"call_format": call_format}}
         if adapter:
             writer.lineage["adapter"] = adapter
     return open_artifact(folder, "evaluation/1")

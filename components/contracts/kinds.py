@@ -2,7 +2,7 @@
 
 RESERVED_KINDS = frozenset(
     {"overall", "needs_tool", "tools", "questions", "decision", "published", "seconds"}
-    | {"errors", "errors_before", "errors_after", "calls", "executed", "profile", "between"}
+    | {"errors", "errors_before", "errors_after", "calls", "executed", "profile", "between", "tool_help"}
 )
 
 

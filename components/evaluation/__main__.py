@@ -37,6 +37,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--adapter", default="", help="folder of an artifact adapter/1")
     parser.add_argument("--output", required=True, type=Path, help="folder for evaluation/ and report.html")
     parser.add_argument("--title", default="", help="what reports call this policy")
+    parser.add_argument("--split", default="", help="held_out, validation or train; the settings' by default")
+    parser.add_argument("--without-tools", action="store_true", help="offer no tools to any question")
+    parser.add_argument(
+        "--earlier", default="", help="folder of an evaluation/1 to hand on if it judged the same"
+    )
+    parser.add_argument("--overrides", default="{}", help="JSON object merged over the settings")
     given = parser.parse_args(words)
     metrics = dsl.Metrics(uri=str(given.output / "metrics"))
     try:
@@ -51,6 +57,10 @@ def main(arguments: list[str] | None = None) -> int:
             dsl.HTML(uri=str(given.output / "report.html")),
             dsl.Model(uri=given.adapter) if given.adapter else None,
             given.title,
+            given.split,
+            given.without_tools,
+            dsl.Dataset(uri=given.earlier) if given.earlier else None,
+            given.overrides,
         )
     except InputError as error:
         print(error, file=sys.stderr)

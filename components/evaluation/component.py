@@ -18,6 +18,10 @@ def evaluation(
     report: Output[HTML],
     adapter: Input[Model] = None,
     title: str = "",
+    split: str = "",
+    without_tools: bool = False,
+    earlier: Input[Dataset] = None,
+    overrides: str = "{}",
 ) -> None:
     """Judge the policy on the held-out questions, item by item; those with gold calls on one turn.
 
@@ -32,6 +36,10 @@ def evaluation(
         report: The same by kind and tool, with the error mix and where calls go wrong.
         adapter: Artifact adapter/1 to put on the base model; absent, the base model itself.
         title: What reports call this policy; empty names its model and adapter.
+        split: held_out, validation or train, in place of the settings' own; empty leaves that.
+        without_tools: Offer no tools to any question, in the settings' no_tool_variant.
+        earlier: Artifact evaluation/1 that is handed on when it is what would be made here.
+        overrides: JSON of settings to change for this run.
     """
     from components.evaluation.run import run
 
@@ -46,4 +54,8 @@ def evaluation(
         report,
         adapter,
         title,
+        split,
+        without_tools,
+        earlier,
+        overrides,
     )

@@ -61,7 +61,7 @@ def check_tools(questions: Sequence[Question], client: ToolsClient, variant: Pro
         if needs_service(question, variant):
             available = client.list_tools()
             offered = select_tools(question, available, client.unavailable)
-            if not question.golds:
+            if question.offered and not question.golds:
                 _check_executable(question, offered, available, client.url)
         elif question.golds:
             offered = parse_tools(question.offered) if offers_tools(variant) else ()
@@ -84,7 +84,7 @@ def _check_golds(question: Question, offered: Sequence[ToolSchema], variant: Pro
     if not offers_tools(variant):
         raise InputError(
             f"variant: {variant!r} offers no tools, expected single_step or multi_step, since question "
-            f"{question.id!r} is judged by its calls"
+            f"{question.id!r} is judged by its calls and can't be asked without tools"
         )
     for call in (call for golds in question.golds for call in golds):
         if find_tool(offered, call.name) is None:

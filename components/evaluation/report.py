@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 from components.contracts.records import EvaluationItem
 from components.scoring.calls import show_calls
+from components.scoring.groups import group_label
 from components.scoring.rotbench import LEVELS, kind_of_level
 from components.scoring.tool_use import METRICS
 
@@ -15,11 +16,11 @@ SHOWN_ITEMS = 60
 
 _TITLES = {
     "accuracy": "Accuracy",
-    "exact_match": "Exact match",
-    "invoke_rate": "Invoke rate",
-    "called_share": "Questions with a call",
-    "pass_rate": "Pass rate",
-    "answerable_rate": "Answerable rate",
+    "exact_match": "EM",
+    "invoke_rate": "IR",
+    "called_share": "With a call",
+    "pass_rate": "PR",
+    "answerable_rate": "AR",
 }
 _CALL_TITLES = (
     ("ts", "TS"),
@@ -51,14 +52,20 @@ _PROFILE_ROWS = (
 )
 
 
-def render_report(title: str, summary: dict[str, JsonValue], items: Sequence[EvaluationItem]) -> str:
-    """A self-contained page; everything that the model wrote is escaped."""
+def render_report(
+    title: str, summary: dict[str, JsonValue], items: Sequence[EvaluationItem], conditions: str = ""
+) -> str:
+    """A self-contained page; everything that the model wrote is escaped.
+
+    conditions: which questions were asked and how, in a few words.
+    """
     calls = _section(summary, "calls")
     return (
         _environment()
         .get_template("report.html.j2")
         .render(
             title=title,
+            conditions=conditions,
             metrics=[(metric, _TITLES[metric]) for metric in METRICS],
             summary=summary,
             calls=calls,
@@ -110,6 +117,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["percent"] = _percent
     environment.filters["calls"] = show_calls
+    environment.filters["group"] = group_label
     return environment
 
 

@@ -3,7 +3,7 @@
 Questions with gold calls are judged on one turn, in batches; the others go through the agent loop.
 
 A stage that was killed begins again: nothing is resumed, since greedy decoding over the same
-questions gives the same items.
+questions gives the same items. An earlier evaluation of the same thing is handed on instead.
 """
 
 import json
@@ -15,12 +15,20 @@ from typing import TYPE_CHECKING, Any
 from pydantic import JsonValue
 
 from components.contracts.artifacts import Artifact
+from components.contracts.errors import InputError
 from components.contracts.jsonl import read_records, write_records
 from components.contracts.pages import write_page
 from components.contracts.policy_card import read_card
 from components.contracts.progress import Progress
 from components.contracts.records import EvaluationItem, Outcome, Question, Trace
 from components.contracts.tool_schemas import parse_tools, tool_name
+from components.evaluation.conditions import (
+    conditions_text,
+    describe_conditions,
+    is_same,
+    read_conditions,
+    read_split,
+)
 from components.evaluation.profile import name_tokens, profile_traces
 from components.evaluation.questions import check_tools, needs_service, select_questions
 from components.evaluation.report import render_report
@@ -28,9 +36,10 @@ from components.evaluation.settings import EvaluationSettings
 from components.evaluation.summary import ToolCounts, count_tools, scalar_metrics, summarize
 from components.rollout.loop import run_rollouts
 from components.rollout.single_turn import run_single_turns
+from components.rollout.tool_retrieval import offered_golds
 from components.rollout.tools_client import ToolsClient
 from components.scoring.tool_use import judge_trace
-from components.storage import open_input, write_output
+from components.storage import hand_on, open_input, write_output
 
 if TYPE_CHECKING:
     from components.policy.engine import Engine
@@ -47,31 +56,48 @@ def run(
     report: Any,
     adapter: Any = None,
     title: str = "",
+    split: str = "",
+    without_tools: bool = False,
+    earlier: Any = None,
+    overrides: str = "{}",
 ) -> None:
     """Judge the policy on a split of `questions/1` and write `evaluation/1`.
 
     question_set: artifact questions/1. adapter: artifact adapter/1, or None for the base model.
-    evaluation, metrics, report: KFP artifacts. title: what reports call this policy. The tools service is
+    evaluation, metrics, report: KFP artifacts. title: what reports call this policy. split: in place of the
+    settings' own, unless empty. without_tools: no tools are offered; the prompt is `no_tool_variant`. earlier:
+    artifact evaluation/1, handed on unchanged where the same adapter (or base model) was judged on the same
+    questions under the same settings. overrides: JSON object merged over `settings`. The tools service is
     contacted only where a question needs it.
 
     Raises:
         InputError: settings, artifacts, model or tools service can't be used, a question has no gold
-            or names a tool the service lacks, or the adapter was trained under another template.
+            or names a tool the service lacks, the adapter was trained under another template, or the
+            question set has no validation questions and they are wanted.
     """
-    options = EvaluationSettings.parse(settings)
+    options = read_conditions(settings, overrides, split, without_tools=without_tools)
     opened = open_input(question_set.path, "questions/1", artifact_store)
-    records = read_records(opened.path(f"{options.split}.jsonl"), Question)
+    records = read_split(opened, options.split)
     questions = select_questions(records, limit_per_kind=options.limit_per_kind, seed=options.seed)
     policy = open_input(adapter.path, "adapter/1", artifact_store) if adapter is not None else None
     digest = policy.digest if policy else ""
-    shown = title or (f"{base_model} with adapter {digest[:12]}" if digest else base_model)
+    shown = title or _title(base_model, digest, without_tools=without_tools)
+    details = describe_conditions(options, base_model, shown, without_tools=without_tools)
+    lineage = {"question_set": opened.digest} | ({"adapter": digest} if digest else {})
+    conditions = conditions_text(options, without_tools=without_tools)
+    if earlier is not None:
+        known = open_input(earlier.path, "evaluation/1", artifact_store)
+        if is_same(known, lineage, details):
+            hand_on(earlier.path, evaluation.path, "evaluation/1")
+            print("[evaluation] the earlier evaluation judged the same; it is handed on", flush=True)
+            items = list(read_records(known.path("items.jsonl"), EvaluationItem))
+            _publish(read_summary(known), items, shown, conditions, metrics, report)
+            return
     with ToolsClient(tools_url) as client:
         check_tools(questions, client, options.variant)
         engine = _open_engine(base_model, policy, options)
         with write_output(evaluation.path, "evaluation/1", artifact_store) as writer:
-            writer.lineage["question_set"] = opened.digest
-            if policy is not None:
-                writer.lineage["adapter"] = digest
+            writer.lineage.update(lineage)
             traces = _take(questions, engine, client, options, digest)
             official = options.scorer == "official"
             items, tools = write_traces(
@@ -84,14 +110,12 @@ def run(
                 written = read_records(writer.folder / "traces.jsonl", Trace)
                 tokens, tokenizer = name_tokens(base_model)
                 summary["profile"] = profile_traces(written, tokens, tokenizer, official=official)
+            if options.max_tools and any(question.golds for question in questions):
+                summary["retrieval"] = offered_golds(read_records(writer.folder / "traces.jsonl", Trace))
             write_summary(writer.folder / "summary.json", summary)
             writer.counts["items"] = len(items)
-            writer.details["base_model"] = base_model
-            writer.details["title"] = shown
-            writer.details["settings"] = options.model_dump(mode="json")
-    for name, value in scalar_metrics(summary).items():
-        metrics.log_metric(name, value)
-    write_page(report.path, render_report(shown, summary, items))
+            writer.details.update(details)
+    _publish(summary, items, shown, conditions, metrics, report)
 
 
 def write_traces(
@@ -128,6 +152,41 @@ def write_summary(path: Path, summary: dict[str, JsonValue]) -> None:
     path.write_text(
         json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
     )
+
+
+def read_summary(evaluation: Artifact) -> dict[str, JsonValue]:
+    """The summary of an evaluation.
+
+    Raises:
+        InputError: it is no JSON object.
+    """
+    path = evaluation.path("summary.json")
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON, expected the summary of an evaluation") from error
+    if not isinstance(summary, dict) or "questions" not in summary:
+        raise InputError(f"{path}: expected the summary of an evaluation")
+    return summary
+
+
+def _publish(
+    summary: dict[str, JsonValue],
+    items: Sequence[EvaluationItem],
+    title: str,
+    conditions: str,
+    metrics: Any,
+    report: Any,
+) -> None:
+    """Log the metrics and write the page."""
+    for name, value in scalar_metrics(summary).items():
+        metrics.log_metric(name, value)
+    write_page(report.path, render_report(title, summary, items, conditions))
+
+
+def _title(base_model: str, adapter: str, *, without_tools: bool) -> str:
+    shown = f"{base_model} with adapter {adapter[:12]}" if adapter else base_model
+    return f"{shown} without tools" if without_tools else shown
 
 
 def _take(

@@ -9,6 +9,8 @@ from components.contracts.settings import StageSettings
 from components.policy.settings import EngineSettings
 from components.rollout.settings import RolloutSettings
 
+Split = Literal["held_out", "validation", "train"]
+
 
 class EvaluationSettings(RolloutSettings, StageSettings):
     """Which questions are judged, and how the policy is run on them.
@@ -23,6 +25,7 @@ class EvaluationSettings(RolloutSettings, StageSettings):
         "self-training": {},
         "demo": {
             "variant": "single_step",
+            "no_tool_variant": "plain",
             "max_new_tokens": 40,
             "concurrent": 512,
             "engine": {"call_format": "paper", "batch_size": 64},
@@ -37,8 +40,9 @@ class EvaluationSettings(RolloutSettings, StageSettings):
 
     temperature: float = Field(default=0.0, ge=0.0, le=5.0, description="0 is greedy")
     top_p: float = Field(default=1.0, gt=0.0, le=1.0)
-    split: Literal["held_out", "train"] = Field(
-        default="held_out", description="train shows what was memorised; it is never a result"
+    split: Split = Field(
+        default="held_out",
+        description="validation is for choosing among policies; train shows what was memorised, never a result",
     )
     limit_per_kind: int = Field(
         default=0, ge=0, description="questions of each kind, drawn by the seed; 0 takes all"

@@ -85,7 +85,9 @@ def scalar_metrics(summary: dict[str, JsonValue]) -> dict[str, float]:
                 value = values.get(name)
                 if isinstance(value, int | float):
                     found[f"{prefix}{section}_{name}" if section else f"{prefix}{name}"] = float(value)
-    return found
+    retrieval = summary.get("retrieval")
+    recall = retrieval.get("recall") if isinstance(retrieval, dict) else None
+    return found | ({"retrieval_recall": float(recall)} if isinstance(recall, int | float) else {})
 
 
 def _call_summary(items: Sequence[EvaluationItem], counts: CallCounts) -> dict[str, JsonValue]:

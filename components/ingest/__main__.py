@@ -20,6 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--output", type=Path, required=True, help="folder for question_set/, trajectories/ and report.md"
     )
+    parser.add_argument("--validation", action="store_true", help="set training subjects aside for it")
     given = parser.parse_args(arguments)
     names = ("question_set", "trajectories", "report.md")
     question_set, trajectories, report = (SimpleNamespace(path=str(given.output / name)) for name in names)
@@ -33,6 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
             trajectories,
             metrics,
             report,
+            given.validation,
         )
     except InputError as error:
         print(error, file=sys.stderr)

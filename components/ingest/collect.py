@@ -1,8 +1,8 @@
-"""All sources to two lists, training and held out, each example once."""
+"""All sources to the sides of the split, training, validation and held out, each example once."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from hashlib import file_digest
 from pathlib import Path, PurePosixPath
@@ -20,7 +20,7 @@ from components.ingest.formats.plain import FORMAT as PLAIN
 from components.ingest.quarantine import Quarantine
 from components.ingest.settings import IngestSettings
 from components.ingest.sources import DEMO, DEMO_CALLS, open_sources, split_uris
-from components.ingest.split import is_held_out, normal_text
+from components.ingest.split import is_held_out, is_validation, normal_text
 
 Value = TypeVar("Value", bound=str)
 
@@ -40,6 +40,7 @@ class Collection:
     """The examples of a run, before limits are applied."""
 
     train: list[Located] = field(default_factory=list)
+    validation: list[Located] = field(default_factory=list)
     held_out: list[Located] = field(default_factory=list)
     sources: list[SourceCount] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
@@ -53,11 +54,14 @@ class Collector:
     Held-out sources come first, so that of two equal questions the held-out one stays.
     """
 
-    def __init__(self, settings: IngestSettings, quarantine: Quarantine, scratch: Path) -> None:
+    def __init__(
+        self, settings: IngestSettings, quarantine: Quarantine, scratch: Path, *, validation: bool = False
+    ) -> None:
         self.collection = Collection()
         self._settings = settings
         self._quarantine = quarantine
         self._scratch = scratch
+        self._wants_validation = validation
         self._long_tail: list[Located] = []
         self._texts: dict[str, str] = {}
         self._ids: set[str] = set()
@@ -91,7 +95,10 @@ class Collector:
         for name, pattern in sorted(self._unused):
             raise InputError(f"ingest_settings.{name}: no file of questions is called {pattern!r}")
         self._place_long_tail()
-        self._drop_contaminated()
+        self._drop_contaminated(self.collection.held_out, "held-out")
+        if self._wants_validation:
+            self._set_validation_aside()
+            self._drop_contaminated(self.collection.validation, "validation")
         self._advance(1)
         return self.collection
 
@@ -169,7 +176,7 @@ class Collector:
         self._texts[key] = here
         if question.id in self._ids:
             self.collection.counts["renamed_ids"] += 1
-            located = _renamed(located, f"{question.id}-{short_hash(located.text or question.text)}")
+            located = located.renamed(f"{question.id}-{short_hash(located.text or question.text)}")
         self._ids.add(located.question.id)
         return located
 
@@ -178,15 +185,30 @@ class Collector:
 
     def _place(self, located: Located, held_out: bool) -> bool:
         """Put an example on its side; False when it can't be judged and went to the quarantine."""
-        if held_out and located.refused:
+        if not held_out:
+            self.collection.train.append(located)
+            return True
+        return self._judge(located, self.collection.held_out)
+
+    def _judge(self, located: Located, side: list[Located]) -> bool:
+        """Put an example on a side that is judged; False when it can't be and went to the quarantine."""
+        if located.refused:
             bad = BadLine(located.source, located.line, "golds", located.refused, located.question.text)
             self._quarantine.add(bad)
             return False
-        if held_out:
-            self.collection.held_out.append(located.judged())
-        else:
-            self.collection.train.append(located)
+        side.append(located.judged())
         return True
+
+    def _set_validation_aside(self) -> None:
+        """Move the validation subjects out of training; what can't be judged is trained on neither."""
+        train, self.collection.train = self.collection.train, []
+        for located in train:
+            if is_validation(
+                located.question, seed=self._settings.seed, share=self._settings.validation_share
+            ):
+                self._judge(located, self.collection.validation)
+            else:
+                self.collection.train.append(located)
 
     def _place_long_tail(self) -> None:
         whole = self._settings.train_on_long_tail == "never" or bool(self.collection.train)
@@ -205,10 +227,9 @@ class Collector:
                 return value
         return None
 
-    def _drop_contaminated(self) -> None:
-        held_out = HeldOutIndex(
-            (one.question for one in self.collection.held_out), self._settings.contamination_words
-        )
+    def _drop_contaminated(self, judged: Sequence[Located], side: str) -> None:
+        """Drop training examples that overlap the `judged` ones."""
+        held_out = HeldOutIndex((one.question for one in judged), self._settings.contamination_words, side)
         clean = []
         for located in self.collection.train:
             reason = held_out.reason_to_drop(located.question)
@@ -231,14 +252,3 @@ def _located(
         trace = (traces or {}).get(question.id)
         role: Role = "trajectories" if trace else "golds" if question.golds else "questions"
         yield Located(question, source, number, own, trace=trace, text=question.offered, role=role)
-
-
-def _renamed(located: Located, name: str) -> Located:
-    """The example under another id, in all of its records."""
-    question = located.question.model_copy(update={"id": name})
-    held_out = located.held_out and located.held_out.model_copy(update={"id": name})
-    trace = located.trace
-    if trace is not None:
-        asked = trace.question.model_copy(update={"id": name})
-        trace = trace.model_copy(update={"id": f"{name}#{trace.sample}", "question": asked})
-    return replace(located, question=question, held_out=held_out, trace=trace)

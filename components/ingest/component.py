@@ -15,6 +15,7 @@ def ingest(
     trajectories: Output[Dataset],
     metrics: Output[Metrics],
     report: Output[Markdown],
+    validation: bool = False,
 ) -> list[int]:
     """Turn users' files into a question set and trajectories, split by subject with a fixed seed.
 
@@ -22,14 +23,15 @@ def ingest(
         questions: Files or URIs of questions, golds or trajectories, local, s3:// or demo://.
         settings: Canonical JSON of components.ingest.settings.
         artifact_store: s3:// prefix or folder for artifacts' payloads; empty leaves them to KFP.
-        question_set: Artifact questions/1: training and held-out questions, and what was quarantined.
+        question_set: Artifact questions/1: training, validation and held-out questions, and what was quarantined.
         trajectories: Artifact traces/1: what users' rows say a model did with tools, for training.
         metrics: Counts of rows read, kept and quarantined.
         report: The same for people, with the reasons.
+        validation: Set some of the training subjects aside, to choose among policies by.
 
     Returns:
         The numbers of the shards that trace generation works on, 0 to shards - 1.
     """
     from components.ingest.run import run
 
-    return run(questions, settings, artifact_store, question_set, trajectories, metrics, report)
+    return run(questions, settings, artifact_store, question_set, trajectories, metrics, report, validation)

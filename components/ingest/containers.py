@@ -1,4 +1,4 @@
-"""From a file to rows: csv, tsv, jsonl and json, each also gzipped. Every row knows its line."""
+"""From a file to rows: csv, tsv, jsonl and json, each also gzipped, and Parquet. Every row knows its line."""
 
 import gzip
 import json
@@ -10,18 +10,22 @@ from pathlib import Path, PurePosixPath
 from components.contracts.errors import InputError
 from components.contracts.jsonl import BadLine, read_raw
 from components.ingest.json_array import array_elements
+from components.ingest.parquet import read_parquet
 from components.ingest.rows import Row
 from components.ingest.tables import read_table
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 LINES = (".jsonl", ".ndjson")
 BROKEN_OFF = "the file can't be read from here on"  # as contracts.jsonl says it
-SUFFIXES = (*DELIMITERS, *LINES, ".json")
+PARQUET = ".parquet"
+SUFFIXES = (*DELIMITERS, *LINES, ".json", PARQUET)
 
 
 def container_suffix(name: str) -> str:
     """The suffix that says how the file is read, `.gz` looked through; empty when none is known."""
     suffix = PurePosixPath(name.lower().removesuffix(".gz")).suffix
+    if suffix == PARQUET and not name.lower().endswith(PARQUET):
+        return ""
     return suffix if suffix in SUFFIXES else ""
 
 
@@ -30,7 +34,7 @@ def read_rows(path: Path, source: str) -> Iterator[Row | BadLine]:
 
     Raises:
         InputError: an unknown suffix, a file that can't be read or unpacked, a `.json` file that
-            is no JSON, or a table without a usable header.
+            is no JSON, a table without a usable header, or Parquet without pyarrow.
     """
     suffix = container_suffix(path.name)
     if not suffix:
@@ -40,6 +44,8 @@ def read_rows(path: Path, source: str) -> Iterator[Row | BadLine]:
             yield from read_table(path, source, DELIMITERS[suffix])
         elif suffix in LINES:
             yield from _lines(path, source)
+        elif suffix == PARQUET:
+            yield from read_parquet(path, source)
         else:
             yield from _json(path, source)
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:

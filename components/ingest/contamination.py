@@ -1,4 +1,4 @@
-"""Training questions that are held out too, as a whole or in a long run of words."""
+"""Training questions that are judged by too, as a whole or in a long run of words."""
 
 import re
 import unicodedata
@@ -28,11 +28,13 @@ def asked_text(question: Question) -> str:
 class HeldOutIndex:
     """What the held-out questions hold: subjects, whole texts and runs of `length` words.
 
-    `length` 0 leaves the runs out. Memory grows with the words of the held-out questions.
+    `length` 0 leaves the runs out; `side` is what reasons call them. Memory grows with the words of the
+    held-out questions.
     """
 
-    def __init__(self, held_out: Iterable[Question], length: int) -> None:
+    def __init__(self, held_out: Iterable[Question], length: int, side: str = "held-out") -> None:
         self._length = length
+        self._side = side
         self._subjects: dict[str, str] = {}
         self._texts: dict[tuple[str, ...], str] = {}
         self._runs: dict[tuple[str, ...], str] = {}
@@ -47,12 +49,14 @@ class HeldOutIndex:
         """Why the question must not be trained on; empty when nothing speaks against it."""
         words = words_of(asked_text(question))
         if words in self._texts:
-            return f"same text as a held-out question ({self._texts[words]})"
+            return f"same text as a {self._side} question ({self._texts[words]})"
         if subject_key(question) in self._subjects:
-            return f"same subject as a held-out question ({self._subjects[subject_key(question)]})"
+            return f"same subject as a {self._side} question ({self._subjects[subject_key(question)]})"
         for run in _runs(words, self._length):
             if run in self._runs:
-                return f"{self._length} words in a row shared with a held-out question ({self._runs[run]})"
+                return (
+                    f"{self._length} words in a row shared with a {self._side} question ({self._runs[run]})"
+                )
         return ""
 
 

@@ -54,6 +54,16 @@ class Located:
         """The same example as one of the held-out side."""
         return replace(self, question=self.held_out) if self.held_out is not None else self
 
+    def renamed(self, name: str) -> "Located":
+        """The example under another id, in all of its records."""
+        question = self.question.model_copy(update={"id": name})
+        held_out = self.held_out and self.held_out.model_copy(update={"id": name})
+        trace = self.trace
+        if trace is not None:
+            asked = trace.question.model_copy(update={"id": name})
+            trace = trace.model_copy(update={"id": f"{name}#{trace.sample}", "question": asked})
+        return replace(self, question=question, held_out=held_out, trace=trace)
+
 
 def read_questions(
     source: Source,

@@ -66,6 +66,15 @@ def answers_of(
     return answers, all(not isinstance(one, str) for one in found)
 
 
+def texts_of(name: str, value: object) -> list[str]:
+    """The non-blank texts in `value`: one, a list of them, or nothing; numbers are written out.
+
+    Raises:
+        RowError: something is neither text nor a number.
+    """
+    return [text for one in _flatten(name, value) if one is not None and (text := _answer_text(name, one))]
+
+
 def tools_of(row: Mapping[str, object]) -> tuple[str, ...]:
     """The names under `tools`: a list of names or of OpenAI schemas, also as JSON text."""
     tools = row.get("tools")

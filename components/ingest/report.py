@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from components.contracts.records import Question
 from components.ingest.collect import SourceCount
 
-SIDES = {"train": "for training", "held_out": "held out"}
+SIDES = {"train": "for training", "validation": "for validation", "held_out": "held out"}
+HEADS = {"train": "training", "validation": "validation", "held_out": "held out"}
 TOOL_ROLES = ("trajectories", "golds")
 FIRST = 5  # questions and bad rows shown
 
@@ -15,38 +16,43 @@ def render_report(
     counts: Mapping[str, int],
     reasons: Mapping[str, int],
     notes: Iterable[str],
-    train: Sequence[Question],
-    held_out: Sequence[Question],
+    chosen: Mapping[str, Sequence[Question]],
 ) -> str:
-    """The report as Markdown. `reasons` counts the quarantine; `notes` are whole sentences."""
-    kinds = sorted({question.kind for question in (*train, *held_out)})
+    """The report as Markdown. `reasons` counts the quarantine; `notes` are whole sentences.
+
+    chosen: the questions of each side; validation is shown where it has any.
+    """
+    sides = [side for side in SIDES if side != "validation" or chosen.get(side)]
+    kinds = sorted({question.kind for questions in chosen.values() for question in questions})
+    validation = f", validation {counts['validation']}" if "validation" in sides else ""
     most_first = sorted(reasons.items(), key=lambda one: (-one[1], one[0]))
     parts = [
         "# Questions",
         f"{counts['read']} rows read = {counts['kept']} kept + {counts['quarantined']} set aside. "
-        f"Training {counts['train']}, held out {counts['held_out']}, over the limits {counts['over_limit']}.",
-        *(_tool_rows(counts),) * any(counts.get(f"{side}_{role}") for side in SIDES for role in TOOL_ROLES),
+        f"Training {counts['train']}{validation}, held out {counts['held_out']}, over the limits {counts['over_limit']}.",
+        *(_tool_rows(counts, sides),)
+        * any(counts.get(f"{side}_{role}") for side in sides for role in TOOL_ROLES),
         *(f"- {note}" for note in notes),
         _table(("source", "format", "rows", "kept", "set aside on reading"), _source_rows(sources)),
         _table(
-            ("kind", "training", "held out"),
-            ((kind, counts.get(f"train/{kind}", 0), counts.get(f"held_out/{kind}", 0)) for kind in kinds),
+            ("kind", *(HEADS[side] for side in sides)),
+            ((kind, *(counts.get(f"{side}/{kind}", 0) for side in sides)) for kind in kinds),
         ),
     ]
     if reasons:
         parts += ["## Set aside", "Each row is in quarantine.jsonl with its file, line and reason."]
         parts.append(_table(("reason", "rows"), most_first))
-    for title, questions in (("training", train), ("held-out", held_out)):
+    for side in sides:
         parts += [
-            f"## First {title} questions",
-            _table(("id", "question", "answers"), _question_rows(questions)),
+            f"## First {HEADS[side].replace(' ', '-')} questions",
+            _table(("id", "question", "answers"), _question_rows(chosen[side])),
         ]
     return "\n\n".join(parts) + "\n"
 
 
-def _tool_rows(counts: Mapping[str, int]) -> str:
+def _tool_rows(counts: Mapping[str, int], sides: Sequence[str]) -> str:
     told = (
-        f"{counts.get(f'{side}_{role}', 0)} {role} {SIDES[side]}" for side in SIDES for role in TOOL_ROLES
+        f"{counts.get(f'{side}_{role}', 0)} {role} {SIDES[side]}" for side in sides for role in TOOL_ROLES
     )
     return f"Rows with calls of tools: {', '.join(told)}."
 

@@ -11,7 +11,7 @@ from components.contracts.tool_calls import get_call_format
 
 # In the order in which they are tried.
 FormatName = Literal[
-    "popqa", "nq", "gsm8k", "bfcl", "rotbench", "tooleyes", "seal_tools", "toolace", "toolrl", "api_bank",
+    "popqa", "nq", "gsm8k", "triviaqa", "bfcl", "rotbench", "tooleyes", "seal_tools", "toolace", "toolrl", "api_bank",
     "toolalpaca", "glaive", "xlam", "golds", "messages", "sharegpt", "plain",
 ]  # fmt: skip
 
@@ -44,12 +44,19 @@ class IngestSettings(StageSettings):
         le=1,
         description="Share of subjects held out; not used for demo:// and when held_out is given.",
     )
+    validation_share: float = Field(
+        0.1,
+        gt=0,
+        lt=1,
+        description="Share of the training subjects set aside to choose among policies by, where a run asks "
+        "for validation.",
+    )
     held_out: str = Field(
         "", description="URIs of held-out questions, comma separated; then all of questions is for training."
     )
     max_train: int | None = Field(None, ge=1, description="At most so many training questions of each kind.")
     max_held_out: int | None = Field(
-        None, ge=1, description="At most so many held-out questions of each kind."
+        None, ge=1, description="At most so many held-out questions of each kind; likewise for validation."
     )
     train_on_long_tail: Literal["never", "alone", "always"] = Field(
         "alone", description="Whether PopQA and NQ are trained on: alone means when there is nothing else."
@@ -68,7 +75,7 @@ class IngestSettings(StageSettings):
         13,
         ge=0,
         description="A training question is dropped when it shares so many words in a row with a "
-        "held-out one; 0 looks for equal questions only.",
+        "held-out or validation one; 0 looks for equal questions only.",
     )
     call_format: str = Field(
         "hermes",

@@ -53,6 +53,6 @@ def open_sources(uri: str, scratch: Path, parameter: str) -> Iterator[Source]:
     found = sorted(file for file in path.rglob("*") if file.is_file() and container_suffix(file.name))
     files = [file for file in found if not is_companion(file)]
     if not files:
-        raise InputError(f"{parameter}: {uri}: no csv, tsv, jsonl or json file in this folder")
+        raise InputError(f"{parameter}: {uri}: no csv, tsv, jsonl, json or parquet file in this folder")
     for file in files:
         yield Source(f"{uri.rstrip('/')}/{file.relative_to(path).as_posix()}", file)

@@ -32,6 +32,14 @@ def is_held_out(question: Question, *, seed: int, share: float) -> bool:
     return unit_hash(seed, subject_key(question)) < share
 
 
+def is_validation(question: Question, *, seed: int, share: float) -> bool:
+    """Whether the question's subject falls into the validation share.
+
+    Salted, so that it says nothing about the held-out share and leaves that as it is.
+    """
+    return unit_hash(seed, f"validation\n{subject_key(question)}") < share
+
+
 def shuffled(items: Iterable[Item], *, seed: int, text_of: Callable[[Item], tuple[str, str]]) -> list[Item]:
     """The items in an order that depends on their texts only, not on the order they came in.
 

@@ -31,6 +31,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--output", required=True, type=Path, help="folder for comparison/, model_card.md and report.html"
     )
+    parser.add_argument("--between", default="", help="folder of an evaluation/1 on the way, to be shown")
+    parser.add_argument(
+        "--without-tools", default="", help="folder of an evaluation/1 of the base model without tools"
+    )
     given = parser.parse_args(arguments)
     try:
         run(
@@ -45,6 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
             dsl.Markdown(uri=str(given.output / "model_card.md")),
             dsl.Metrics(uri="metrics"),
             dsl.HTML(uri=str(given.output / "report.html")),
+            dsl.Dataset(uri=given.between) if given.between else None,
+            dsl.Dataset(uri=given.without_tools) if given.without_tools else None,
         )
     except InputError as error:
         print(error, file=sys.stderr)

@@ -1,22 +1,20 @@
-"""Geometry of the report's small charts; the template draws them as inline SVG."""
+"""The report's small charts: a curve of the training loss, and the geometry of what the template draws."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
+from components.contracts.curves import Series, render_curve, running_mean
 from components.scoring.bootstrap import Interval
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A line chart: `points` is an SVG polyline in a box of `width` x `height`, y downwards."""
+    """The training loss as a plot (`svg`), its first value, the last of its running mean, and the steps."""
 
-    points: str
-    smooth: str
-    width: int
-    height: int
-    y_ticks: tuple[tuple[float, str], ...]
-    x_ticks: tuple[tuple[float, str], ...]
+    svg: Markup
     first: float
     last: float
     steps: int
@@ -33,42 +31,20 @@ class Bar:
     after_width: float
 
 
-def loss_curve(
-    log: Sequence[Mapping[str, float]],
-    *,
-    width: int = 640,
-    height: int = 200,
-    left: int = 44,
-    bottom: int = 22,
-) -> Curve | None:
+def loss_curve(log: Sequence[Mapping[str, float]]) -> Curve | None:
     """The loss over the steps, and its running mean; None for fewer than two finite points."""
     points = [(float(row["step"]), float(row["loss"])) for row in log if math.isfinite(row["loss"])]
     if len(points) < 2:
         return None
     steps = [step for step, _ in points]
     losses = [loss for _, loss in points]
-    low, high = 0.0, max(max(losses) * 1.05, 1e-9)
-    first_step, last_step = min(steps), max(max(steps), min(steps) + 1)
-
-    def x(step: float) -> float:
-        return round(left + (step - first_step) / (last_step - first_step) * (width - left - 8), 1)
-
-    def y(loss: float) -> float:
-        return round(8 + (high - loss) / (high - low) * (height - 8 - bottom), 1)
-
-    tick = nice_step(high / 4)
-    y_ticks = [(y(tick * n), f"{tick * n:g}") for n in range(int(high / tick) + 1)]
-    step_tick = max(1.0, nice_step((last_step - first_step) / 5))
-    begin = math.ceil(first_step / step_tick)
-    x_ticks = [(x(step_tick * n), f"{step_tick * n:g}") for n in range(begin, int(last_step / step_tick) + 1)]
     mean = running_mean(losses, max(1, len(losses) // 15))
+    series = [
+        Series("running mean", list(zip(steps, mean, strict=True))),
+        Series("a step", points, thin=True),
+    ]
     return Curve(
-        points=_polyline((x(step), y(loss)) for step, loss in _thinned(points)),
-        smooth=_polyline((x(step), y(loss)) for step, loss in _thinned(list(zip(steps, mean, strict=True)))),
-        width=width,
-        height=height,
-        y_ticks=tuple(y_ticks),
-        x_ticks=tuple(x_ticks),
+        svg=Markup(render_curve("Loss", series, x_label="step")),  # escapes what it is given
         first=losses[0],
         last=mean[-1],
         steps=int(max(steps)),
@@ -112,28 +88,3 @@ def dumbbell(
         "low": band[0],
         "high": band[1],
     }
-
-
-def nice_step(rough: float) -> float:
-    """The next 1, 2 or 5 times a power of ten."""
-    power = 10.0 ** math.floor(math.log10(rough))
-    return next(step * power for step in (1.0, 2.0, 5.0, 10.0) if step * power >= rough * 0.999)
-
-
-def running_mean(values: Sequence[float], reach: int) -> list[float]:
-    """The mean of each value and up to `reach` on both sides."""
-    sums = [0.0]
-    for value in values:
-        sums.append(sums[-1] + value)
-    bounds = [(max(0, i - reach), min(len(values), i + reach + 1)) for i in range(len(values))]
-    return [(sums[end] - sums[start]) / (end - start) for start, end in bounds]
-
-
-def _thinned(points: Sequence[tuple[float, float]], most: int = 600) -> list[tuple[float, float]]:
-    stride = math.ceil(len(points) / most)
-    kept = list(points[::stride])
-    return kept if kept[-1] == points[-1] else [*kept, points[-1]]
-
-
-def _polyline(points: Iterable[tuple[float, float]]) -> str:
-    return " ".join(f"{x},{y}" for x, y in points)

@@ -20,6 +20,7 @@ def promotion(
     metrics: Output[Metrics],
     report: Output[HTML],
     between: Input[Dataset] = None,
+    without_tools: Input[Dataset] = None,
 ) -> None:
     """Compare the two evaluations by paired bootstrap; publish the adapter when the gate opens.
 
@@ -36,8 +37,10 @@ def promotion(
         metrics: Differences and the gate's verdict.
         report: The whole comparison for people, self-contained.
         between: Artifact evaluation/1 of the policy on the way, such as after SFT and before PPO; shown beside.
+        without_tools: Artifact evaluation/1 of the base model without tools; tells when tools help.
     """
     from components.promotion.run import run
 
     texts = (publish_to, settings, artifact_store)
-    run(before, after, adapter, labeled, *texts, comparison, model_card, metrics, report, between)
+    outputs = (comparison, model_card, metrics, report)
+    run(before, after, adapter, labeled, *texts, *outputs, between, without_tools)

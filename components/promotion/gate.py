@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from components.promotion.comparison import Compared, Comparison
 from components.promotion.settings import PromotionSettings
-from components.scoring.groups import NEEDS_TOOL, NO_TOOL, OVERALL
+from components.scoring.groups import NEEDS_TOOL, NO_TOOL, OVERALL, group_label
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def group_title(name: str) -> str:
         NEEDS_TOOL: "questions that need a tool",
         NO_TOOL: "questions that need no tool",
     }
-    return fixed.get(name, f"{name.replace('_', ' ')} questions")
+    return fixed.get(name, f"{group_label(name).replace('_', ' ')} questions")
 
 
 def points(share: float) -> str:

@@ -1,5 +1,7 @@
 """The model card: Markdown that stands alone beside the adapter."""
 
+from collections.abc import Mapping, Sequence
+
 import jinja2
 
 from components.promotion.charts import error_bars
@@ -8,8 +10,13 @@ from components.promotion.gate import Decision
 from components.promotion.report import Facts, headline, metric_rows, shown_settings
 
 
-def render_model_card(comparison: Comparison, decision: Decision, facts: Facts) -> str:
-    """What the adapter is, how it was made, how it did, and what it is not for."""
+def render_model_card(
+    comparison: Comparison,
+    decision: Decision,
+    facts: Facts,
+    helped: Sequence[Mapping[str, object]] = (),
+) -> str:
+    """What the adapter is, how it was made, how it did, and what it is not for. helped: see `render_report`."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("components.promotion"),
         undefined=jinja2.StrictUndefined,
@@ -22,6 +29,7 @@ def render_model_card(comparison: Comparison, decision: Decision, facts: Facts) 
         decision=decision,
         headline=headline(comparison),
         groups=metric_rows(comparison),
+        helped=helped,
         errors=error_bars(comparison.errors_before, comparison.errors_after),
         training=shown_settings(facts),
         facts=facts,

@@ -1,11 +1,13 @@
 """`report.html`: one self-contained page with the decision, the numbers, the charts and the traces."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import jinja2
+from markupsafe import Markup
 from pydantic import JsonValue
 
+from components.contracts.curves import CURVE_STYLE
 from components.promotion.charts import dumbbell, error_bars, loss_curve
 from components.promotion.comparison import Compared, Comparison
 from components.promotion.gate import Decision, group_title, percent, points
@@ -15,11 +17,11 @@ from components.scoring.groups import NEEDS_TOOL, NO_TOOL, OVERALL
 
 METRIC_TITLES = {
     "accuracy": "Accuracy",
-    "exact_match": "Exact match",
-    "invoke_rate": "Invoke rate",
+    "exact_match": "Exact match (EM)",
+    "invoke_rate": "Invoke rate (IR)",
     "called_share": "Questions with a call",
-    "pass_rate": "Pass rate",
-    "answerable_rate": "Answerable rate",
+    "pass_rate": "Pass rate (PR)",
+    "answerable_rate": "Answerable rate (AR)",
     "calls_ts": "Tool selection (TS)",
     "calls_pi": "Parameter identification (PI)",
     "calls_cf": "Content filling (CF)",
@@ -58,6 +60,7 @@ class Facts:
     samples: int
     seed: int
     published: str = ""
+    recipe: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,12 @@ def render_report(
     training_log: Sequence[Mapping[str, float]],
     facts: Facts,
     stop: Stop | None = None,
+    helped: Sequence[Mapping[str, object]] = (),
 ) -> str:
-    """The page as text. Whatever a model or a tool wrote is escaped; nothing is loaded from anywhere."""
+    """The page as text. Whatever a model or a tool wrote is escaped; nothing is loaded from anywhere.
+
+    helped: the tables of when tools help; empty where the model was not asked without tools.
+    """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("components.promotion"),
         autoescape=True,
@@ -93,8 +100,10 @@ def render_report(
         tools=[_table(name, tool, title=name) for name, tool in comparison.tools.items()],
         stop_title=stop.title if stop else "",
         stop_groups=[_table(name, group) for name, group in stop.comparison.groups.items()] if stop else [],
+        helped=helped,
         bars=error_bars(comparison.errors_before, comparison.errors_after),
         curve=loss_curve(training_log),
+        curve_style=Markup(CURVE_STYLE),
         viewer=viewer,
         changes=CHANGES,
         facts=facts,

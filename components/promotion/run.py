@@ -16,12 +16,19 @@ from components.contracts.policy_card import read_card
 from components.contracts.progress import Progress
 from components.contracts.records import EvaluationItem, LabeledTrace, Trace
 from components.promotion.comparison import Comparison, compare, summary_of
+from components.promotion.conditions import (
+    check_conditions,
+    check_lineage,
+    open_between,
+    open_without_tools,
+)
 from components.promotion.gate import Decision, decide
 from components.promotion.model_card import render_model_card
 from components.promotion.publish import publish
 from components.promotion.report import Facts, Stop, render_report
 from components.promotion.settings import PromotionSettings
 from components.promotion.viewer import build_viewer
+from components.promotion.when_tools_help import Helped, compare_help, help_tables, summary_of_help
 from components.scoring.groups import OVERALL
 from components.scoring.pairing import pair_by_id
 from components.storage import open_input, write_output
@@ -40,18 +47,20 @@ def run(
     metrics: Any,
     report: Any,
     between: Any = None,
+    without_tools: Any = None,
 ) -> None:
     """Compare two `evaluation/1`, write `comparison/1`, publish the adapter when the gate opens.
 
     before, after: artifacts evaluation/1. adapter: artifact adapter/1. labeled: artifact
     labeled_traces/1, for the report. comparison, model_card, metrics, report: KFP artifacts. between:
-    artifact evaluation/1 of a policy on the way, which is shown and decides nothing. An adapter that is
-    not promoted is not published, and that is not an error.
+    artifact evaluation/1 of a policy on the way; without_tools: one of the base model without tools, for the
+    table of when tools help; both are shown and decide nothing. An adapter that is not promoted is not
+    published, and that is not an error.
 
     Raises:
-        InputError: settings or artifacts can't be used, the two evaluations judged different
-            questions or were made under different settings, `after` judged another adapter, or
-            `publish_to` or an output can't be written.
+        InputError: settings or artifacts can't be used, the evaluations judged different questions or
+            were made under different conditions, `after` judged another adapter, `without_tools` did not
+            judge the base model without tools, or `publish_to` or an output can't be written.
     """
     options = PromotionSettings.parse(settings)
     inputs = {
@@ -63,6 +72,7 @@ def run(
     check_lineage(inputs["before"], inputs["after"], inputs["adapter"])
     check_conditions(inputs["before"], inputs["after"])
     on_the_way = open_between(between, inputs["before"], artifact_store)
+    no_tools = open_without_tools(without_tools, inputs["before"], artifact_store)
     progress = Progress("promotion", 4)
     items = {
         side: list(read_records(inputs[side].path("items.jsonl"), EvaluationItem))
@@ -75,10 +85,12 @@ def run(
     progress.advance()
     compared = compare(pairs, traces_before, traces_after, options)
     stop = compare_between(on_the_way, items["before"], traces_before, options)
+    helped = compare_help(no_tools, pairs, options) if no_tools is not None else {}
     decision = decide(compared, options)
     progress.advance()
     facts = gather_facts(inputs, options)
-    card = render_model_card(compared, decision, facts)
+    tables = help_tables(helped)
+    card = render_model_card(compared, decision, facts, tables)
     if decision.promoted and publish_to:
         facts = replace(facts, published=publish(inputs["adapter"], card, publish_to, lineage(inputs)))
     viewer = build_viewer(
@@ -88,7 +100,8 @@ def run(
         read_records(inputs["labeled"].path("traces.jsonl"), LabeledTrace),
         options,
     )
-    page = render_report(compared, decision, viewer, read_training_log(inputs["adapter"]), facts, stop)
+    log = read_training_log(inputs["adapter"])
+    page = render_report(compared, decision, viewer, log, facts, stop, tables)
     progress.advance()
     with write_output(comparison.path, "comparison/1", artifact_store) as writer:
         writer.lineage.update(lineage(inputs))
@@ -96,29 +109,18 @@ def run(
         summary = summary_of(compared) | verdict_of(decision, facts)
         if stop is not None:
             summary["between"] = {"title": stop.title} | summary_of(stop.comparison)
+        if no_tools is not None:
+            writer.lineage["evaluation_without_tools"] = no_tools.digest
+            summary["tool_help"] = summary_of_help(helped)
         text = json.dumps(summary, indent=2, allow_nan=False)
         (writer.folder / "summary.json").write_text(text + "\n", encoding="utf-8")
         (writer.folder / "report.html").write_text(page, encoding="utf-8")
     write_page(report.path, page)
     write_page(model_card.path, card)
-    for name, value in scalar_metrics(compared, decision).items():
+    for name, value in (scalar_metrics(compared, decision) | help_metrics(helped)).items():
         metrics.log_metric(name, value)
     progress.advance()
     print_decision(decision, facts)
-
-
-def open_between(between: Any, before: Artifact, artifact_store: str) -> Artifact | None:
-    """The evaluation on the way, if one is given.
-
-    Raises:
-        InputError: it judged other questions than `before`, or was made under other settings.
-    """
-    if between is None:
-        return None
-    opened = open_input(between.path, "evaluation/1", artifact_store)
-    check_questions(before, opened)
-    check_conditions(before, opened)
-    return opened
 
 
 def compare_between(
@@ -133,49 +135,6 @@ def compare_between(
     items = list(read_records(on_the_way.path("items.jsonl"), EvaluationItem))
     compared = compare(pair_by_id(before, items), traces_before, read_traces(on_the_way), options)
     return Stop(str(on_the_way.manifest.details.get("title") or "on the way"), compared)
-
-
-def check_lineage(before: Artifact, after: Artifact, adapter: Artifact) -> None:
-    """Refuse evaluations that can't be compared for this adapter.
-
-    Raises:
-        InputError: `after` judged another adapter, or the question sets differ.
-    """
-    judged = after.manifest.lineage.get("adapter", "")
-    if judged != adapter.digest:
-        shown = judged[:12] or "the base model"
-        raise InputError(f"after: it judged {shown}, expected an evaluation of adapter {adapter.digest[:12]}")
-    check_questions(before, after)
-
-
-def check_questions(before: Artifact, after: Artifact) -> None:
-    """Refuse evaluations of different question sets.
-
-    Raises:
-        InputError: names the beginnings of both digests.
-    """
-    sets = [side.manifest.lineage.get("question_set", "") for side in (before, after)]
-    if sets[0] != sets[1]:
-        raise InputError(
-            f"before and after judged different question sets ({sets[0][:12]} and {sets[1][:12]}), "
-            "expected two evaluations of the same one"
-        )
-
-
-def check_conditions(before: Artifact, after: Artifact) -> None:
-    """Refuse evaluations of different base models or under different settings; their titles may differ.
-
-    Raises:
-        InputError: names the first setting that differs, and both values.
-    """
-    sides = [_conditions(side.manifest.details) for side in (before, after)]
-    for name in sorted(sides[0].keys() | sides[1].keys()):
-        values = [side.get(name, "absent") for side in sides]
-        if name != "title" and values[0] != values[1]:
-            raise InputError(
-                f"before and after were made under different {name} ({values[0]} and {values[1]}), expected two "
-                "evaluations that differ in the adapter alone"
-            )
 
 
 def read_traces(evaluation: Artifact) -> dict[str, Trace]:
@@ -203,12 +162,22 @@ def gather_facts(inputs: Mapping[str, Artifact], options: PromotionSettings) -> 
         lineage=lineage(inputs)
         | {name: digest for name, digest in policy.lineage.items() if name != "adapter"},
         training=policy.settings,
+        recipe=recipe_of(policy.settings, inputs["adapter"].manifest.details),
         call_format=policy.call_format,
         template_hash=policy.template_hash,
         confidence=options.confidence,
         samples=options.samples,
         seed=options.seed,
     )
+
+
+def recipe_of(training: Mapping[str, JsonValue], details: Mapping[str, JsonValue]) -> dict[str, str]:
+    """How the adapter was trained, as far as its card or its manifest's details say: stage, loss, kind of pairs."""
+    names = {"stage": "stage", "loss": "loss", "kind": "kind of pairs", "round": "round"}
+    given = {shown: details.get(name, training.get(name)) for name, shown in names.items()}
+    return {
+        shown: str(value) for shown, value in given.items() if isinstance(value, str | int) and value != ""
+    }
 
 
 def lineage(inputs: Mapping[str, Artifact]) -> dict[str, str]:
@@ -245,6 +214,15 @@ def scalar_metrics(compared: Comparison, decision: Decision) -> dict[str, float]
     return found
 
 
+def help_metrics(helped: Mapping[str, Helped]) -> dict[str, float]:
+    """What KFP's Metrics shows of the table of when tools help: overall shares after."""
+    found = helped.get(OVERALL)
+    if found is None:
+        return {}
+    names = ("overuse", "harmed", "rescued", "underuse")
+    return {f"{name}_after": found.after.share(name) or 0.0 for name in names}
+
+
 def print_decision(decision: Decision, facts: Facts) -> None:
     """The verdict as log lines."""
     print(f"[promotion] {'promoted' if decision.promoted else 'not promoted'}", flush=True)
@@ -252,17 +230,6 @@ def print_decision(decision: Decision, facts: Facts) -> None:
         print(f"[promotion] {'passed' if check.passed else 'FAILED'}: {check.reason}", flush=True)
     if facts.published:
         print(f"[promotion] published to {facts.published}", flush=True)
-
-
-def _conditions(details: Mapping[str, JsonValue], prefix: str = "") -> dict[str, str]:
-    """Each value as JSON, by its dotted name."""
-    found: dict[str, str] = {}
-    for name, value in details.items():
-        if isinstance(value, dict):
-            found |= _conditions(value, f"{prefix}{name}.")
-        else:
-            found[prefix + name] = json.dumps(value)
-    return found
 
 
 def _logged_losses(path: Path) -> Iterator[dict[str, float]]:

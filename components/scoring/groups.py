@@ -6,6 +6,14 @@ OVERALL = "overall"
 NEEDS_TOOL = "needs_tool"
 NO_TOOL = "no_tool"
 
+# The paper's question sets by the names of their kinds, as their authors write them.
+_SETS = {"triviaqa": "TriviaQA", "gsm8k": "GSM8K", "nq": "NQ-Open", "popqa": "PopQA"}
+
+
+def group_label(name: str) -> str:
+    """How tables call a group or a kind: a published set by its own name, any other as it is named."""
+    return _SETS.get(name, name)
+
 
 def group_kinds(kinds: Iterable[str], no_tool_kinds: Collection[str]) -> dict[str, frozenset[str]]:
     """Which kinds of question each group holds: overall, needs_tool, no_tool, then each kind by itself.

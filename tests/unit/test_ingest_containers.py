@@ -75,7 +75,7 @@ def test_bad_rows_are_named_and_the_others_read_on(tmp_path: Path) -> None:
         ("a.json", b'[{"a":\n"\xff"}]', r"n:2: byte 8: expected UTF-8"),
         ("a.csv", b"", r"n:1: expected a header"),
         ("a.csv", b"a,a\n1,2\n", r"n:1: expected a header"),
-        ("a.parquet", b"", r"n: unknown kind of file, expected \.csv"),
+        ("a.parquet.gz", b"", r"n: unknown kind of file, expected \.csv"),
         ("a.csv.gz", b"plain", r"n: damaged or cut short"),
         ("a.csv.gz", gzip.compress(b"a,b\n" + b"1,2\n" * 50_000)[:-50], r"n: damaged or cut short"),
         ("a.json.gz", b"plain", r"n: damaged or cut short"),

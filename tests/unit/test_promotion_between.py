@@ -17,8 +17,13 @@ COUNT = 12
 
 def promote(inputs: dict[str, Artifact], output: Path, between: Artifact | None) -> dict[str, Any]:
     """Run the stage; its summary."""
+    names = ("before", "after", "adapter", "labeled")
+    before, after, adapter, labeled = (dsl.Dataset(uri=str(inputs[name].folder)) for name in names)
     run(
-        *(dsl.Dataset(uri=str(inputs[name].folder)) for name in ("before", "after", "adapter", "labeled")),
+        before,
+        after,
+        adapter,
+        labeled,
         "",
         '{"samples": 300}',
         "",

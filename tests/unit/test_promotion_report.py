@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from kfp import dsl
 
+from components.contracts.curves import nice_step, running_mean
 from components.contracts.records import Question, Trace
 from components.contracts.tool_errors import ToolError
 from components.evaluation.report import render_report as render_evaluation
 from components.evaluation.summary import summarize
-from components.promotion.charts import dumbbell, error_bars, loss_curve, nice_step, running_mean
+from components.promotion.charts import dumbbell, error_bars, loss_curve
 from components.promotion.run import run
 from components.promotion.trace_view import LONGEST_TEXT, TextTable, prefilled_characters, view_trace
 from components.promotion.viewer import state_of
@@ -255,9 +256,8 @@ def test_charts() -> None:
     assert loss_curve([{"step": 1, "loss": float("nan")}, {"step": 2, "loss": 1.0}]) is None
     curve = loss_curve([{"step": step, "loss": 1 / step} for step in range(1, 2001)])
     assert curve is not None
-    assert len(curve.points.split()) <= 601
+    assert curve.svg.count("<polyline") == 2
     assert (curve.first, curve.steps) == (1.0, 2000)
-    assert all(0 <= y <= curve.height for y, _ in curve.y_ticks)
     assert loss_curve([{"step": 1, "loss": 0.0}, {"step": 2, "loss": 0.0}]) is not None
     assert [bar.title for bar in error_bars({"a_b": 1, "c": 0}, {"a_b": 2, "c": 0, "d": 5})] == ["d", "a b"]
     assert error_bars({}, {}) == []

@@ -20,6 +20,7 @@ from components.ingest.formats import (
     toolalpaca,
     tooleyes,
     toolrl,
+    triviaqa,
     xlam,
 )
 from components.ingest.formats.base import Format
@@ -29,6 +30,7 @@ FORMATS: tuple[Format, ...] = (
     popqa.FORMAT,
     nq.FORMAT,
     gsm8k.FORMAT,
+    triviaqa.FORMAT,
     # tool use: those that other formats' fields would fit as well come before these
     bfcl.FORMAT,
     rotbench.FORMAT,
@@ -58,7 +60,7 @@ def detect_format(head: Sequence[Mapping[str, object]], source: str) -> Format:
     Raises:
         InputError: no format fits any of them.
     """
-    fitting = [sum(known.matches(row) for row in head) for known in FORMATS]
+    fitting = [sum(known.matches(row) or known.matches_in(row, source) for row in head) for known in FORMATS]
     if not any(fitting):
         columns = ", ".join(list(head[0])[:8])
         known_names = ", ".join(one.name for one in FORMATS)

@@ -1,0 +1,240 @@
+"""Line plots as inline SVG: axes, several labelled series, no script and nothing from elsewhere.
+
+A page that holds one includes `CURVE_STYLE`; colours follow the reader's light or dark setting. Series
+differ in dashes as well as in colour, and a plot says what it shows in its `aria-label`.
+"""
+
+import html
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+CURVE_STYLE = """
+.curve { --c0: #1f5fd0; --c1: #b4540a; --c2: #0b7d5f; --c3: #8a3ab0; --axis: #c3cad6; --note: #596579; --mark: #b3261e; color: inherit }
+@media (prefers-color-scheme: dark) { .curve { --c0: #7fb0ff; --c1: #f0a35c; --c2: #5fd0ac; --c3: #d79be8; --axis: #3a4656; --note: #9ba7b9; --mark: #ff9189 } }
+.curve { display: block; width: 100%; max-width: 38rem; height: auto; font: 12px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif }
+.curve text { fill: var(--note) } .curve .name { fill: currentColor; font-size: 14px; font-weight: 600 } .curve .axis { stroke: var(--axis); fill: none }
+.curve polyline, .curve .bar { fill: none; stroke-width: 2; stroke-linejoin: round } .curve .band { opacity: .18 } .curve .mark { fill: var(--mark) }
+.curve .s0 { stroke: var(--c0) } .curve .s1 { stroke: var(--c1); stroke-dasharray: 7 4 } .curve .s2 { stroke: var(--c2); stroke-dasharray: 2 3 } .curve .s3 { stroke: var(--c3); stroke-dasharray: 9 3 2 3 }
+.curve .f0 { fill: var(--c0) } .curve .f1 { fill: var(--c1) } .curve .f2 { fill: var(--c2) } .curve .f3 { fill: var(--c3) } .curve .thin { stroke: var(--note); stroke-width: 1; stroke-dasharray: none; opacity: .7 }
+"""
+
+STYLES = 4  # series that can be told apart
+MOST_POINTS = 600
+_LEFT, _RIGHT, _TOP, _LINE, _BOTTOM = 48, 14, 26, 18, 40
+_MARK = 16  # room above the box for signs
+_CHARACTER = 6.8  # pixels of an average one, for the legend's line breaks
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line of a plot.
+
+    points: (x, y) in the order of x. band: (x, low, high), an interval about the line. marks: x -> one
+    sentence; drawn as a warning sign there. thin: drawn faintly, such as raw values behind their mean.
+    """
+
+    label: str
+    points: Sequence[tuple[float, float]]
+    band: Sequence[tuple[float, float, float]] = ()
+    marks: Mapping[float, str] = field(default_factory=dict)
+    thin: bool = False
+
+
+def over_steps(label: str, values: Sequence[float]) -> Series:
+    """A series of one value a step; steps count from 1."""
+    return Series(label, [(float(step), float(value)) for step, value in enumerate(values, start=1)])
+
+
+def render_curve(
+    title: str,
+    series: Sequence[Series],
+    *,
+    x_label: str = "",
+    y_label: str = "",
+    width: int = 420,
+    height: int = 240,
+    percent: bool = False,
+    most: float | None = None,
+    across: tuple[float, float] | None = None,
+) -> str:
+    """One plot as an `<svg>`; zero is always in its range, and whole numbers stand on the x axis.
+
+    percent: values are shares, shown in percent. most: where the y axis ends at least. across: where the
+    x axis begins and ends at least. Long series are thinned to `MOST_POINTS`; without any point only the
+    axes are drawn.
+
+    Raises:
+        ValueError: a number that is not finite, or more than `STYLES` series.
+    """
+    if len(series) > STYLES:
+        raise ValueError(f"{title}: {len(series)} series, expected at most {STYLES}")
+    _check_finite(title, series)
+    legend, rows = _legend(series, width)
+    frame = _frame(series, width, height, top=_TOP + rows * _LINE, most=most, across=across or ())
+    below_first = sorted(enumerate(series), key=lambda numbered: not numbered[1].thin)
+    drawn = "".join(_draw(one, index, frame) for index, one in below_first)
+    empty = "" if any(one.points for one in series) else _text(width / 2, height / 2, "no values", "middle")
+    notes = "; ".join(
+        text for text in (y_label and f"{y_label} by {x_label or 'step'}", *map(_spoken, series)) if text
+    )
+    spoken = html.escape(f"{title}: {notes}" if notes else title)
+    return (
+        f'<svg class="curve" viewBox="0 0 {width} {height}" role="img" aria-label="{spoken}">'
+        f'<text class="name" x="2" y="16">{html.escape(title)}</text>{legend}'
+        f"{_axes(frame, x_label, y_label, percent=percent)}{drawn}{empty}</svg>"
+    )
+
+
+def nice_step(rough: float) -> float:
+    """The next 1, 2 or 5 times a power of ten."""
+    power = 10.0 ** math.floor(math.log10(rough))
+    return next(step * power for step in (1.0, 2.0, 5.0, 10.0) if step * power >= rough * 0.999)
+
+
+def running_mean(values: Sequence[float], reach: int) -> list[float]:
+    """The mean of each value and up to `reach` on both sides."""
+    sums = [0.0]
+    for value in values:
+        sums.append(sums[-1] + value)
+    bounds = [(max(0, i - reach), min(len(values), i + reach + 1)) for i in range(len(values))]
+    return [(sums[end] - sums[start]) / (end - start) for start, end in bounds]
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """The plot's box in pixels, and the range of each axis."""
+
+    left: float
+    right: float
+    top: float
+    bottom: float
+    x_low: float
+    x_high: float
+    y_low: float
+    y_high: float
+
+    def x(self, value: float) -> float:
+        return round(
+            self.left + (value - self.x_low) / (self.x_high - self.x_low) * (self.right - self.left), 1
+        )
+
+    def y(self, value: float) -> float:
+        return round(
+            self.bottom - (value - self.y_low) / (self.y_high - self.y_low) * (self.bottom - self.top), 1
+        )
+
+
+def _frame(
+    series: Sequence[Series],
+    width: int,
+    height: int,
+    *,
+    top: float,
+    most: float | None,
+    across: Sequence[float],
+) -> _Frame:
+    wide = [*(x for one in series for x, _ in one.points), *across] or [0.0, 1.0]
+    up = [y for one in series for _, y in one.points]
+    up += [end for one in series for _, low, high in one.band for end in (low, high)]
+    low, high = min([0.0, *up]), max([0.0, *up, *([] if most is None else [most])])
+    first, last = min(wide), max(wide)
+    return _Frame(
+        left=_LEFT,
+        right=width - _RIGHT,
+        top=top + _MARK,
+        bottom=height - _BOTTOM,
+        x_low=first if last > first else first - 0.5,
+        x_high=last if last > first else first + 0.5,
+        y_low=low,
+        y_high=high if high > low else low + 1.0,
+    )
+
+
+def _axes(frame: _Frame, x_label: str, y_label: str, *, percent: bool) -> str:
+    parts = [f'<path class="axis" d="M{frame.left} {frame.top}V{frame.bottom}H{frame.right}"/>']
+    step = nice_step((frame.y_high - frame.y_low) / 5)
+    for n in range(math.ceil(frame.y_low / step - 1e-9), math.floor(frame.y_high / step + 1e-9) + 1):
+        y = frame.y(n * step)
+        shown = f"{100 * n * step:g} %" if percent else f"{n * step:g}"
+        parts.append(f'<path class="axis" d="M{frame.left} {y}H{frame.right}" stroke-dasharray="1 3"/>')
+        parts.append(_text(frame.left - 6, y + 4, shown, "end"))
+    step = max(1.0, nice_step((frame.x_high - frame.x_low) / 5))
+    for n in range(math.ceil(frame.x_low / step), math.floor(frame.x_high / step) + 1):
+        parts.append(_text(frame.x(n * step), frame.bottom + 16, f"{n * step:g}", "middle"))
+    parts.append(_text((frame.left + frame.right) / 2, frame.bottom + 33, x_label, "middle"))
+    middle = (frame.top + frame.bottom) / 2
+    turned = f' transform="rotate(-90 11 {middle:g})"'
+    return "".join(parts) + _text(11, middle, y_label, "middle", turned)
+
+
+def _draw(series: Series, index: int, frame: _Frame) -> str:
+    parts = []
+    if len(series.band) > 1:
+        edge = [(x, high) for x, _, high in series.band] + [(x, low) for x, low, _ in reversed(series.band)]
+        parts.append(f'<polygon class="band f{index}" points="{_places(edge, frame)}"/>')
+    for x, low, high in series.band:
+        parts.append(f'<path class="bar s{index}" d="M{frame.x(x)} {frame.y(low)}V{frame.y(high)}"/>')
+    if series.points:
+        faint = " thin" if series.thin else ""
+        points = _places(_thinned(series.points), frame)
+        parts.append(f'<polyline class="s{index}{faint}" points="{points}"/>')
+    if len(series.points) <= 30 and not series.thin:
+        parts += [
+            f'<circle class="f{index}" cx="{frame.x(x)}" cy="{frame.y(y)}" r="3"/>' for x, y in series.points
+        ]
+    for x, sentence in sorted(series.marks.items()):
+        at = frame.x(x)
+        said = html.escape(sentence)
+        parts.append(f'<path class="mark" d="M{at} {frame.top - 13}l6 11h-12z"><title>{said}</title></path>')
+    return "".join(parts)
+
+
+def _legend(series: Sequence[Series], width: int) -> tuple[str, int]:
+    """The series' names under the title when there are several, and how many lines they take."""
+    if len(series) < 2:
+        return "", 0
+    parts, x, row = [], 2.0, 0
+    for index, one in enumerate(series):
+        needed = 30 + _CHARACTER * len(one.label) + 12
+        if x > 2 and x + needed > width:
+            x, row = 2.0, row + 1
+        y = _TOP + row * _LINE + 10
+        faint = " thin" if one.thin else ""
+        parts.append(
+            f'<path class="bar s{index}{faint}" d="M{x:g} {y - 4}h24"/>{_text(x + 30, y, one.label, "start")}'
+        )
+        x += needed
+    return "".join(parts), row + 1
+
+
+def _spoken(series: Series) -> str:
+    """What a screen reader says of a series: few values all, many by their ends."""
+    values = [f"{y:.3g} at {x:g}" for x, y in series.points]
+    told = ", ".join(values if len(values) <= 12 else [values[0], "...", values[-1]]) or "no values"
+    marks = "".join(f". At {x:g}: {sentence}" for x, sentence in sorted(series.marks.items()))
+    return f"{series.label}, {told}{marks}" if series.label else f"{told}{marks}"
+
+
+def _check_finite(title: str, series: Sequence[Series]) -> None:
+    for one in series:
+        numbers = [*(number for point in one.points for number in point), *one.marks]
+        numbers += [number for part in one.band for number in part]
+        if not all(map(math.isfinite, numbers)):
+            raise ValueError(f"{title}: {one.label or 'series'}: a number that is not finite can't be drawn")
+
+
+def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    stride = math.ceil(len(points) / MOST_POINTS)
+    kept = list(points[::stride])
+    return kept if kept[-1] == points[-1] else [*kept, points[-1]]
+
+
+def _places(points: Sequence[tuple[float, float]], frame: _Frame) -> str:
+    return " ".join(f"{frame.x(x)},{frame.y(y)}" for x, y in points)
+
+
+def _text(x: float, y: float, text: str, anchor: str, turned: str = "") -> str:
+    if not text:
+        return ""
+    return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}"{turned}>{html.escape(text)}</text>'

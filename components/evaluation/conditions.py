@@ -1,0 +1,81 @@
+"""Under which conditions an evaluation is made, and whether an earlier one was made under the same."""
+
+from collections.abc import Iterator, Mapping
+from typing import get_args
+
+from pydantic import JsonValue
+
+from components.contracts.artifacts import Artifact
+from components.contracts.errors import InputError
+from components.contracts.jsonl import read_records
+from components.contracts.records import Question
+from components.evaluation.settings import EvaluationSettings, Split
+
+SPLIT_TITLES: Mapping[str, str] = {
+    "held_out": "held-out questions",
+    "validation": "validation questions",
+    "train": "training questions, which show what was memorised",
+}
+
+
+def read_conditions(settings: str, overrides: str, split: str, *, without_tools: bool) -> EvaluationSettings:
+    """The settings as they take effect: `split` unless empty, and `no_tool_variant` where no tools are offered.
+
+    Raises:
+        InputError: settings or overrides can't be used, or there is no such split.
+    """
+    options = EvaluationSettings.parse(settings, overrides)
+    if split:
+        if split not in get_args(Split):
+            raise InputError(f"split: expected one of {', '.join(get_args(Split))}, got {split!r}")
+        options = options.model_copy(update={"split": split})
+    return options.model_copy(update={"variant": options.no_tool_variant}) if without_tools else options
+
+
+def describe_conditions(
+    options: EvaluationSettings, base_model: str, title: str, *, without_tools: bool
+) -> dict[str, JsonValue]:
+    """What the manifest's details say of an evaluation."""
+    return {
+        "base_model": base_model,
+        "title": title,
+        "split": options.split,
+        "without_tools": without_tools,
+        "settings": options.model_dump(mode="json"),
+    }
+
+
+def is_same(earlier: Artifact, lineage: Mapping[str, str], details: Mapping[str, JsonValue]) -> bool:
+    """Whether `earlier` judged the same policy on the same questions in the same way; titles may differ.
+
+    lineage, details: what the manifest of the evaluation to be made would say.
+    """
+    found = earlier.manifest
+    return dict(found.lineage) == dict(lineage) and _untitled(found.details) == _untitled(details)
+
+
+def read_split(question_set: Artifact, split: Split) -> Iterator[Question]:
+    """The questions of a split.
+
+    Raises:
+        InputError: validation is wanted and the question set was made without; a line can't be read.
+    """
+    name = f"{split}.jsonl"
+    entry = next((entry for entry in question_set.manifest.files if entry.path == name), None)
+    if split == "validation" and (entry is None or not entry.size):
+        reason = "has no validation.jsonl" if entry is None else "has an empty validation.jsonl"
+        raise InputError(
+            f"question_set: it {reason}, expected questions set aside for validation; run ingest again with "
+            "validation=true, or judge the split held_out"
+        )
+    return read_records(question_set.path(name), Question)
+
+
+def conditions_text(options: EvaluationSettings, *, without_tools: bool) -> str:
+    """The conditions in a few words, for the report."""
+    offered = "without tools" if without_tools else "with tools"
+    return f"{SPLIT_TITLES[options.split]}, {offered}, prompt {options.variant}"
+
+
+def _untitled(details: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    return {name: value for name, value in details.items() if name != "title"}

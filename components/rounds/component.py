@@ -1,0 +1,50 @@
+"""The KFP face of the judge between rounds."""
+
+from kfp import dsl
+from kfp.dsl import HTML, Dataset, Input, Metrics, Model, Output
+
+from components.contracts.images import image
+
+
+@dsl.component(base_image=image("rounds"), install_kfp_package=False)
+def rounds(
+    evaluation: Input[Dataset],
+    adapter: Input[Model],
+    labeled: Input[Dataset],
+    base: Input[Dataset],
+    settings: str,
+    artifact_store: str,
+    history: Output[Dataset],
+    best: Output[Model],
+    next_adapter: Output[Model],
+    metrics: Output[Metrics],
+    report: Output[HTML],
+    earlier: Input[Dataset] = None,
+    best_so_far: Input[Model] = None,
+    method: str = "",
+) -> str:
+    """Judge one round against those before it; once a round hurt, later ones hand the adapter on.
+
+    Args:
+        evaluation: Artifact evaluation/1 of this round's adapter, on the validation split.
+        adapter: Artifact adapter/1 of this round.
+        labeled: Artifact labeled_traces/1 that this round practised on.
+        base: Artifact evaluation/1 of the base model, on the same questions.
+        settings: Canonical JSON of components.rounds.settings.
+        artifact_store: s3:// prefix or folder for artifacts' payloads; empty leaves them to KFP.
+        history: Artifact rounds/1: a record of each round so far, summary.json and report.html.
+        best: Artifact adapter/1 of the best round so far, unchanged.
+        next_adapter: Artifact adapter/1 that the next round begins with, unchanged.
+        metrics: Accuracy, tool use, diversity and entropy by round.
+        report: The same for people: plots over the rounds, alarms and a table, self-contained.
+        earlier: Artifact rounds/1 of the round before; absent in the first.
+        best_so_far: Artifact adapter/1 that the round before gave out as best; absent in the first.
+        method: Ways of training of this round; "none" when an earlier round hurt.
+
+    Returns:
+        The method of the next round: this round's, or "none" once a round hurt.
+    """
+    from components.rounds.run import run
+
+    inputs = (evaluation, adapter, labeled, base, settings, artifact_store)
+    return run(*inputs, history, best, next_adapter, metrics, report, earlier, best_so_far, method)

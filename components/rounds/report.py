@@ -1,0 +1,215 @@
+"""`report.html`: how the rounds went, as small plots over the rounds, alarms and a table; self-contained."""
+
+from collections.abc import Callable, Sequence
+
+import jinja2
+from markupsafe import Markup
+
+from components.contracts.curves import CURVE_STYLE, Series, render_curve
+from components.rounds.judgement import accuracy
+from components.rounds.records import AlarmName, Difference, GroupRates, Practice, RoundRecord
+from components.rounds.settings import RoundsSettings
+from components.rounds.words import NONE, called, percent, points_between, signed
+from components.scoring.groups import NEEDS_TOOL, NO_TOOL, OVERALL
+
+GROUP_TITLES = {OVERALL: "all questions", NEEDS_TOOL: "need a tool", NO_TOOL: "need no tool"}
+METRIC_TITLES = {
+    "accuracy": ("Accuracy", "answers that contain an accepted one"),
+    "exact_match": ("Exact match", "answers that say an accepted one and nothing else"),
+    "invoke_rate": ("Invoke rate", "calls in the first turn a question"),
+    "called_share": ("Questions with a call", "in any turn"),
+    "pass_rate": ("Pass rate", "calls that came back without an error"),
+    "answerable_rate": ("Answerable rate", "calls whose reply held an accepted answer"),
+}
+# More calls are neither good nor bad by themselves.
+NEUTRAL = frozenset({"invoke_rate", "called_share"})
+PRACTICE_ROWS: tuple[tuple[str, str, Callable[[Practice], str]], ...] = (
+    ("Traces", "sampled", lambda found: f"{found.traces:,}"),
+    ("Trained", "traces with a trained turn", lambda found: f"{found.trained_traces:,} ({percent(found.trained_share)})"),
+    ("Distinct texts", "share of the traces", lambda found: percent(found.distinct_texts)),
+    ("Distinct-2", "distinct pairs of adjacent words", lambda found: percent(found.distinct_bigrams)),
+    ("Answers", "different ones a question", lambda found: _number(found.distinct_answers)),
+    ("First actions", "different ones a question", lambda found: _number(found.distinct_first_actions)),
+    ("Entropy", "nats a sampled token", lambda found: _number(found.entropy)),
+)  # fmt: skip
+ALARMS_IN: dict[AlarmName, str] = {
+    "accuracy_fall": "accuracy",
+    "tool_use_collapse": "tool use",
+    "tool_use_runaway": "tool use",
+    "diversity_collapse": "diversity",
+    "entropy_collapse": "entropy",
+    "few_trained_traces": "trained",
+}
+
+
+def render_report(records: Sequence[RoundRecord], settings: RoundsSettings) -> str:
+    """The page as text. records: from the base model on. Titles are escaped, nothing is loaded from anywhere."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("components.rounds"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    last = records[-1]
+    return environment.get_template("report.html.j2").render(
+        headline=_headline(records),
+        stopped=any(record.hurt for record in records),
+        plots=[Markup(plot) for plot in _plots(records)],  # render_curve escapes what it is given
+        curve_style=Markup(CURVE_STYLE),
+        records=records,
+        tables=[_table(group, records) for group in records[0].groups],
+        practice=_practice_rows(records),
+        best=last.best,
+        best_adapter=last.best_adapter,
+        best_adapter_round=last.best_adapter_round,
+        called=called,
+        percent=percent,
+        accuracy=accuracy,
+        confidence=f"{100 * settings.confidence:g}",
+        samples=settings.samples,
+    )
+
+
+def _headline(records: Sequence[RoundRecord]) -> str:
+    base, best = accuracy(records[0]), accuracy(records[records[-1].best])
+    if not records[-1].best:
+        return f"No round is better than the base model, which is right on {percent(base)} of the questions."
+    return (
+        f"{called(records[-1].best).capitalize()} is the best: right on {percent(best)} of the questions, where "
+        f"the base model is on {percent(base)}."
+    )
+
+
+def _plots(records: Sequence[RoundRecord]) -> list[str]:
+    def plot(
+        title: str,
+        series: Sequence[Series],
+        y_label: str = "",
+        *,
+        percent: bool = False,
+        most: float | None = None,
+    ) -> str:
+        return render_curve(
+            title,
+            series,
+            x_label="round",
+            y_label=y_label,
+            width=380,
+            percent=percent,
+            most=most,
+            across=(0.0, float(records[-1].number)),
+        )
+
+    return [
+        plot("Accuracy", _by_group(records, "accuracy"), percent=True, most=1.0),
+        plot("Invoke rate", _by_group(records, "invoke_rate"), percent=True, most=1.0),
+        plot(
+            "Diversity of the traces",
+            [
+                _practice("distinct texts", records, "distinct_texts", "diversity"),
+                _practice("distinct-2", records, "distinct_bigrams"),
+            ],
+            percent=True,
+            most=1.0,
+        ),
+        plot(
+            "Variety within a question",
+            [
+                _practice("answers", records, "distinct_answers"),
+                _practice("first actions", records, "distinct_first_actions"),
+            ],
+        ),
+        plot("Entropy", [_practice("", records, "entropy", "entropy")], "nats a token"),
+        plot("Trained traces", [_practice("", records, "trained_share", "trained")], percent=True, most=1.0),
+    ]
+
+
+def _by_group(records: Sequence[RoundRecord], metric: str) -> list[Series]:
+    """A line for all questions and, where they are told apart, one each for those that need a tool or none."""
+    groups = records[0].groups
+    shown = [OVERALL] if NO_TOOL not in groups or NEEDS_TOOL not in groups else [OVERALL, NEEDS_TOOL, NO_TOOL]
+    found = []
+    for group in shown:
+        rates = [(record.number, getattr(record.groups[group], metric)) for record in records]
+        points = [(float(number), float(value)) for number, value in rates if value is not None]
+        first = group == OVERALL
+        band = _band(records) if first and metric == "accuracy" else ()
+        place = "accuracy" if metric == "accuracy" else "tool use"
+        found.append(Series(GROUP_TITLES[group], points, band, _marks(records, place) if first else {}))
+    return found
+
+
+def _band(records: Sequence[RoundRecord]) -> list[tuple[float, float, float]]:
+    """Where the interval of the difference to the base model puts each round's accuracy."""
+    base = accuracy(records[0])
+    found = [(0.0, base, base)]
+    for record in records[1:]:
+        judged = records[record.best_adapter_round] if record.handed_on else record
+        interval = judged.differences.get("base", {}).get(OVERALL, {}).get("accuracy")
+        if interval is not None:
+            found.append((float(record.number), base + interval.low, base + interval.high))
+    return found
+
+
+def _practice(label: str, records: Sequence[RoundRecord], name: str, place: str = "") -> Series:
+    values = [(record.number, getattr(record.practice, name)) for record in records if record.practice]
+    points = [(float(number), float(value)) for number, value in values if value is not None]
+    return Series(label, points, marks=_marks(records, place))
+
+
+def _marks(records: Sequence[RoundRecord], place: str) -> dict[float, str]:
+    found = {}
+    for record in records:
+        told = [alarm.sentence for alarm in record.alarms if ALARMS_IN[alarm.name] == place]
+        if told:
+            found[float(record.number)] = " ".join(told)
+    return found
+
+
+def _table(group: str, records: Sequence[RoundRecord]) -> dict[str, object]:
+    title = GROUP_TITLES.get(group, group.replace("_", " "))
+    rows = []
+    for metric, (name, hint) in METRIC_TITLES.items():
+        cells = [_cell(record, group, metric) for record in records]
+        if any(cell["value"] != NONE for cell in cells):
+            rows.append({"name": name, "hint": hint, "cells": cells})
+    asked: GroupRates = records[0].groups[group]
+    return {"title": title, "questions": asked.questions, "open": group == OVERALL, "rows": rows}
+
+
+def _cell(record: RoundRecord, group: str, metric: str) -> dict[str, object]:
+    changes: list[dict[str, object]] = []
+    for name, number in (("previous", record.number - 1), ("best", record.compared_with)):
+        found = record.differences.get(name, {}).get(group, {}).get(metric)
+        if found is not None and number not in [one["number"] for one in changes]:
+            changes.append(
+                {
+                    "number": number,
+                    "tone": _tone(metric, found),
+                    "mean": signed(found.mean),
+                    "interval": points_between(found),
+                }
+            )
+    return {"value": percent(getattr(record.groups[group], metric)), "changes": changes}
+
+
+def _tone(metric: str, found: Difference) -> str:
+    if metric in NEUTRAL:
+        return "neutral"
+    return "good" if found.low > 0 else "bad" if found.high < 0 else "neutral"
+
+
+def _practice_rows(records: Sequence[RoundRecord]) -> list[dict[str, object]]:
+    return [
+        {
+            "name": name,
+            "hint": hint,
+            "cells": [show(record.practice) if record.practice else NONE for record in records],
+        }
+        for name, hint, show in PRACTICE_ROWS
+    ]
+
+
+def _number(value: float | None) -> str:
+    return NONE if value is None else f"{value:.3f}"

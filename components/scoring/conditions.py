@@ -1,0 +1,47 @@
+"""Whether two evaluations differ in the policy alone."""
+
+import json
+from collections.abc import Collection, Mapping
+
+from pydantic import JsonValue
+
+from components.contracts.errors import InputError
+from components.contracts.manifests import Manifest
+
+
+def check_same_conditions(
+    names: tuple[str, str], one: Manifest, two: Manifest, *, may_differ: Collection[str] = ()
+) -> None:
+    """Refuse evaluations of different question sets, base models or settings; titles may differ.
+
+    names: what messages call the two. may_differ: dotted names of details that are free, such as
+    "settings.variant".
+
+    Raises:
+        InputError: names what differs, and both values.
+    """
+    sets = [side.lineage.get("question_set", "") for side in (one, two)]
+    if sets[0] != sets[1]:
+        raise InputError(
+            f"{names[0]} and {names[1]} judged different question sets ({sets[0][:12]} and {sets[1][:12]}), "
+            "expected two evaluations of the same one"
+        )
+    sides = [flat(side.details) for side in (one, two)]
+    for name in sorted(sides[0].keys() | sides[1].keys()):
+        values = [side.get(name, "absent") for side in sides]
+        if name not in ("title", *may_differ) and values[0] != values[1]:
+            raise InputError(
+                f"{names[0]} and {names[1]} were made under different {name} ({values[0]} and {values[1]}), "
+                "expected evaluations that differ in the adapter alone"
+            )
+
+
+def flat(details: Mapping[str, JsonValue], prefix: str = "") -> dict[str, str]:
+    """Every entry as JSON text by its dotted name."""
+    found: dict[str, str] = {}
+    for name, value in details.items():
+        if isinstance(value, dict):
+            found |= flat(value, f"{prefix}{name}.")
+        else:
+            found[f"{prefix}{name}"] = json.dumps(value, sort_keys=True)
+    return found
