@@ -35,6 +35,8 @@ def write_card(card: PolicyCard, folder: Path) -> Path:
 def check_card(card: PolicyCard, chat: Chat, base_model: str) -> None:
     """Refuse an adapter that was trained under another base model, template or call format.
 
+    An untrained adapter that saw no call has no format, and agrees with any.
+
     Raises:
         InputError: names what differs, and both values.
     """
@@ -44,7 +46,7 @@ def check_card(card: PolicyCard, chat: Chat, base_model: str) -> None:
         ("call format", card.call_format, chat.call_format),
     )
     for what, trained, used in pairs:
-        if trained != used:
+        if trained != used and not (what == "call format" and not trained):
             raise InputError(f"adapter: it was trained with {what} {trained!r}, but this run uses {used!r}")
 
 

@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from components.policy.logprobs import CHUNK
+from components.policy.logprobs import chunks, one_each
 from components.policy.prefix_tree import TreeBatch
-from components.policy.tree_attention import tree_mask
+from components.policy.tree_forward import tree_logits
 
 
 def supervised_cross_entropy(
@@ -50,26 +50,10 @@ def tree_cross_entropy(model: Any, batch: TreeBatch) -> Tensor:
 
     batch: from `prefix_tree.collate_rows`. A shared token counts with the sum of its sequences' weights.
     """
-    weights, parents = batch["weights"], batch["parents"]
-    supervised = weights > 0
-    if not bool(supervised.any()):
-        supervised[0, 0] = True  # keeps the graph whole, at weight 0
-    rows, places = supervised.nonzero(as_tuple=True)
-    predictor = rows, parents[rows, places]
-    predicting = torch.zeros_like(supervised)
-    predicting[predictor] = True
-    logits = model(
-        input_ids=batch["input_ids"],
-        attention_mask=tree_mask(model, batch["ends"]),
-        position_ids=batch["position_ids"],
-        logits_to_keep=predicting,
-        use_cache=False,
-    ).logits
-    kept = (predicting.flatten().cumsum(0) - 1).view_as(predicting)[predictor]
-    positions, order = kept.sort(stable=True)
-    labels, weight = batch["input_ids"][rows, places][order], weights[rows, places][order].float()
-    total = weighted_nll(logits.reshape(-1, logits.shape[-1]), labels, weight, positions)
-    return total / weight.sum().clamp_min(1e-12)
+    weights = batch["weights"]
+    logits, places, positions = tree_logits(model, batch, weights > 0)
+    labels, weight = batch["input_ids"].flatten()[places], weights.flatten()[places].float()
+    return weighted_nll(logits, labels, weight, positions) / weight.sum().clamp_min(1e-12)
 
 
 def weighted_nll(logits: Tensor, labels: Tensor, weights: Tensor, positions: Tensor | None = None) -> Tensor:
@@ -95,15 +79,9 @@ class _WeightedNll(torch.autograd.Function):
     ) -> Tensor:
         gradient = torch.empty_like(logits) if ctx.needs_input_grad[0] else None
         total = torch.zeros((), dtype=torch.float32, device=logits.device)
-        size = max(1, CHUNK // logits.shape[-1])
-        if positions is None:
-            positions = torch.arange(len(labels), device=logits.device)
-        for start in range(0, logits.shape[0], size):
-            part = slice(start, start + size)
-            edges = torch.tensor([start, start + size], device=logits.device)
-            first, last = torch.searchsorted(positions, edges).tolist()
-            target = positions[first:last] - start, labels[first:last]
-            weight = weights[first:last]
+        positions = one_each(logits, positions)
+        for part, targets in chunks(logits, positions):
+            target, weight = (positions[targets] - part.start, labels[targets]), weights[targets]
             logprobs = logits[part].float().log_softmax(-1)
             total -= (logprobs[target] * weight).sum()
             if gradient is not None:

@@ -12,10 +12,21 @@ from components.contracts.errors import InputError
 from components.policy.finite import NonFiniteError
 
 
-def training_parser(stage: str, description: str, preset: str) -> argparse.ArgumentParser:
-    """Options of `python -m components.<stage>`. preset: an example for --settings."""
+def training_parser(
+    stage: str,
+    description: str,
+    preset: str,
+    *,
+    data: tuple[str, str] = ("labeled", "labeled_traces/1"),
+    optional: bool = False,
+) -> argparse.ArgumentParser:
+    """Options of `python -m components.<stage>`. preset: an example for --settings.
+
+    data: the name and schema of what it trains on. optional: the stage has `overrides` and `method`.
+    """
+    name, schema = data
     parser = argparse.ArgumentParser(prog=f"python -m components.{stage}", description=description)
-    parser.add_argument("--labeled", required=True, help="folder of an artifact labeled_traces/1")
+    parser.add_argument(f"--{name}", dest="data", required=True, help=f"folder of an artifact {schema}")
     parser.add_argument("--base-model", required=True, help="hf://, s3://, demo:// or a folder")
     parser.add_argument("--initial", default="", help="folder of an artifact adapter/1 to go on from")
     parser.add_argument("--settings", default="", help=f'JSON object, such as \'{{"preset": "{preset}"}}\'')
@@ -30,6 +41,13 @@ def training_parser(stage: str, description: str, preset: str) -> argparse.Argum
         "--report", type=Path, help="HTML file; when not given, the adapter's folder with .html"
     )
     parser.add_argument("--metrics", type=Path, help="JSON file for the metrics, which are printed otherwise")
+    if optional:
+        parser.add_argument(
+            "--overrides", default="{}", help="JSON object whose keys override those of settings"
+        )
+        parser.add_argument(
+            "--method", default="", help=f"such as sft,dpo: without {stage}, --initial is handed on"
+        )
     return parser
 
 
@@ -42,7 +60,7 @@ def run_training(given: argparse.Namespace, run: Callable[..., None], *more: str
     metrics = dsl.Metrics(uri="metrics")
     try:
         run(
-            dsl.Dataset(uri=given.labeled),
+            dsl.Dataset(uri=given.data),
             given.base_model,
             given.settings,
             given.artifact_store,

@@ -1,11 +1,12 @@
-"""The stage's report: one HTML page with its curves, without scripts or outside references."""
+"""The stage's report: what the responses were, and a curve for each figure of a step."""
 
-import html
 from collections.abc import Mapping, Sequence
 
+from components.contracts.curves import over_steps, render_curve
+from components.policy.training_report import render_training_page, table_of
 from components.ppo.rewards import CATEGORIES
 
-WIDTH, HEIGHT, MARGIN = 720, 200, 44
+TITLE = "PPO on a reward for tool-call errors"
 CURVES = {  # fields of a log row
     "reward": "Mean reward a response",
     "kl": "Divergence from the reference, nats a response",
@@ -15,24 +16,7 @@ CURVES = {  # fields of a log row
     "explained_variance": "Explained variance of the returns",
 }
 
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>PPO</title><style>
-body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 46rem; color: #1c2430 }}
-table {{ border-collapse: collapse }} td, th {{ padding: .15rem .9rem .15rem 0; text-align: left; vertical-align: top }}
-th {{ font-weight: 600 }} svg {{ width: 100%; height: auto }} h3 {{ margin: 1.2rem 0 0 }}
-</style></head><body><h1>PPO on a reward for tool-call errors</h1>
-<h2>What the responses were, in the first and the last quarter of the steps</h2>
-{categories}
-<h2>A step at a time</h2>
-{curves}
-<h2>Assistant turns that could not serve as prompts</h2>
-{quarantine}
-<h2>Figures</h2>
-{figures}
-<h2>Settings</h2>
-{settings}
-</body></html>
-"""
+_GRID = "display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr))"
 
 
 def render_report(
@@ -44,36 +28,23 @@ def render_report(
 ) -> str:
     """The whole page. series: a field of `CURVES` -> one value a step. shares: of each category of
     responses, at the beginning and at the end. quarantine: reason -> count and examples."""
-    curves = "".join(f"<h3>{CURVES[name]}</h3>{curve(values, name)}" for name, values in series.items())
-    return _PAGE.format(
-        categories=_categories(*shares),
-        curves=curves,
-        quarantine=_table({reason: "; ".join(lines) for reason, lines in quarantine.items()}) or "None.",
-        figures=_table(figures),
-        settings=_table(settings),
+    curves = "".join(
+        render_curve(CURVES[name], [over_steps("", values)], x_label="step")
+        for name, values in series.items()
     )
-
-
-def curve(values: Sequence[float], name: str) -> str:
-    """An SVG line of `values`, zero included in its range; empty input gives an empty plot."""
-    top, floor = max([0.0, *values]), min([0.0, *values])
-    span = top - floor or 1.0
-    across = (WIDTH - 2 * MARGIN) / max(1, len(values) - 1)
-
-    def height(value: float) -> float:
-        return MARGIN + (HEIGHT - 2 * MARGIN) * (floor + span - value) / span
-
-    points = " ".join(
-        f"{MARGIN + step * across:.1f},{height(value):.1f}" for step, value in enumerate(values)
-    )
-    bottom = HEIGHT - MARGIN
-    return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{html.escape(name)}">'
-        f'<path d="M{MARGIN} {MARGIN}V{bottom}M{MARGIN} {height(0.0):.1f}H{WIDTH - MARGIN}" fill="none" stroke="#8a94a3"/>'
-        f'<polyline points="{points}" fill="none" stroke="#2563eb" stroke-width="2"/>'
-        f'<g font-size="12" fill="#4b5563"><text x="4" y="{MARGIN + 4}">{floor + span:.3g}</text>'
-        f'<text x="4" y="{bottom + 4}">{floor:.3g}</text><text x="{MARGIN}" y="{bottom + 18}">1</text>'
-        f'<text x="{WIDTH - MARGIN}" y="{bottom + 18}" text-anchor="end">{len(values)}</text></g></svg>'
+    left_out = table_of({reason: "; ".join(lines) for reason, lines in quarantine.items()})
+    return render_training_page(
+        TITLE,
+        figures,
+        settings,
+        [
+            "<h2>What the responses were, in the first and the last quarter of the steps</h2>",
+            _categories(*shares),
+            "<h2>A step at a time</h2>",
+            f'<div style="{_GRID}">{curves}</div>',
+            "<h2>Assistant turns that could not serve as prompts</h2>",
+            left_out if quarantine else "None.",
+        ],
     )
 
 
@@ -84,11 +55,3 @@ def _categories(before: Mapping[str, float], after: Mapping[str, float]) -> str:
         if name in before or name in after
     )
     return f"<table><tr><th></th><th>first</th><th>last</th></tr>{rows}</table>"
-
-
-def _table(rows: Mapping[str, object]) -> str:
-    cells = "".join(
-        f"<tr><th>{html.escape(name)}</th><td>{html.escape(str(value))}</td></tr>"
-        for name, value in rows.items()
-    )
-    return f"<table>{cells}</table>" if cells else ""

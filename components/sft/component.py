@@ -18,6 +18,7 @@ def sft(
     report: Output[HTML],
     initial: Input[Model] = None,
     overrides: str = "{}",
+    method: str = "",
 ) -> None:
     """Fine-tune the policy on the labeled traces; masked turns and tool replies carry no loss.
 
@@ -32,6 +33,7 @@ def sft(
         report: Loss curve and settings.
         initial: Artifact adapter/1 to go on from; absent, training starts at the base model.
         overrides: JSON object whose keys override those of settings.
+        method: Ways of training that the run uses; without sft in it, initial is handed on.
     """
     from components.sft.run import run
 
@@ -46,4 +48,5 @@ def sft(
         report,
         initial,
         overrides,
+        method,
     )

@@ -1,32 +1,21 @@
 """How the examples of an optimizer step go through the model: in shared rows where that pays, else one a row."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 
 import torch
 from torch import Tensor
 
 from components.policy.prefix_tree import collate_rows, pack_sequences, weights_of_row
-from components.policy.shared_rows import plan_rows
+from components.policy.shared_rows import MAX_SHARED_ROW, plan_rows
+from components.policy.step_trainer import MicroBatch
+from components.policy.training_schedule import split_by_tokens, split_micro_batches
 from components.sft.dataset import Example
-from components.sft.schedule import split_by_tokens, split_micro_batches
-
-Batch = dict[str, Tensor]
-MAX_SHARED_ROW = 16_384  # tokens: a dense mask of 256 MiB
-
-
-@dataclass(frozen=True)
-class MicroBatch:
-    """Examples of one forward pass, and what makes their tensors."""
-
-    examples: tuple[Example, ...]
-    collate: Callable[[], Batch]
 
 
 def plan_micro_batches(
     examples: Sequence[Example], size: int, *, hidden_size: int | None = None
-) -> list[MicroBatch]:
+) -> list[MicroBatch[Example]]:
     """The step's micro-batches: those of shared rows, then those of `size` linear rows at most.
 
     A micro-batch of shared rows has no more tokens than `size` rows as long as the longest example.
@@ -59,7 +48,7 @@ def plan_micro_batches(
     return batches
 
 
-def collate(examples: Sequence[Example]) -> Batch:
+def collate(examples: Sequence[Example]) -> dict[str, Tensor]:
     """Right-padded rows: `input_ids`, `attention_mask` and `weights`, each (len(examples), longest).
 
     The padding id is 0: padding has neither attention nor weight, so any id gives the same loss.

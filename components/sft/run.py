@@ -4,8 +4,10 @@ import time
 from typing import Any
 
 from components.contracts.jsonl import write_records
+from components.contracts.methods import is_on
 from components.contracts.pages import write_page
 from components.contracts.policy_card import read_card
+from components.contracts.records import LabeledTrace
 from components.policy.card import check_card, make_card, write_card
 from components.policy.checkpoints import open_checkpoints
 from components.policy.distance import effective_weights, moved
@@ -15,13 +17,15 @@ from components.policy.distributed import (
     run_in_processes,
     take_own_device,
 )
+from components.policy.hand_on import hand_adapter_on
 from components.policy.save import save_weights
-from components.rollout.shown import peek_call_format
+from components.policy.trainable import load_trainable
+from components.policy.training_loop import LogRow, TrainingResult
+from components.rollout.shown import call_format_of, peek_call_format
 from components.sft.dataset import Prepared, prepare_examples
-from components.sft.report import render_report
+from components.sft.report import TITLE, render_report
 from components.sft.settings import SFTSettings
-from components.sft.training import TrainingResult, train
-from components.sft.weights import load_trainable
+from components.sft.training import train
 from components.storage import open_input, write_output
 
 
@@ -36,16 +40,33 @@ def run(
     report: Any,
     initial: Any = None,
     overrides: str = "{}",
+    method: str = "",
 ) -> None:
     """Fine-tune the policy on the trained turns of `labeled_traces/1` and write `adapter/1`.
 
     labeled, adapter, metrics, report, initial: KFP artifacts. overrides: JSON object over `settings`.
+    method: where sft is not in it, `initial` is handed on (see `contracts.methods`).
 
     Raises:
         InputError: settings, artifacts or model can't be used; no trace can be trained on.
         NonFiniteError: a loss or gradient was NaN or infinite; checkpoints before it stay.
     """
     parsed = SFTSettings.parse(settings, overrides)
+    if not is_on("sft", method):
+        given = open_input(labeled.path, "labeled_traces/1", artifact_store)
+        form = call_format_of(given, "traces.jsonl", LabeledTrace)
+        hand_adapter_on(
+            TITLE,
+            parsed,
+            base_model,
+            artifact_store,
+            adapter,
+            metrics,
+            report,
+            initial,
+            call_format=form,
+        )
+        return
     if processes := missing_processes():
         options = {
             "labeled": labeled.path,
@@ -103,7 +124,7 @@ def run(
 
 
 def summarize(
-    prepared: Prepared, result: TrainingResult, settings: SFTSettings, *, seconds: float
+    prepared: Prepared, result: TrainingResult[LogRow], settings: SFTSettings, *, seconds: float
 ) -> dict[str, float]:
     """The stage's metrics. Tokens are those of all epochs; seconds those of this attempt.
 

@@ -106,10 +106,10 @@ def attempt(case: Case, kill_at: int = 0, counted: Any = None) -> None:
 def _watch_saves(kill_at: int, counted: Any) -> None:
     """Count what is changed, on disk or in the store, between a save's begin and its end."""
     from components.policy.checkpoints import CheckpointCallback
-    from components.sft.trainer import PolicyTrainer
+    from components.policy.step_trainer import StepTrainer
 
     seen, saving = 0, False
-    write, commit = PolicyTrainer._save_checkpoint, CheckpointCallback.on_save
+    write, commit = StepTrainer._save_checkpoint, CheckpointCallback.on_save
 
     def begin(*arguments: Any, **named: Any) -> None:
         nonlocal saving
@@ -131,7 +131,7 @@ def _watch_saves(kill_at: int, counted: Any) -> None:
         if seen == kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    PolicyTrainer._save_checkpoint, CheckpointCallback.on_save = begin, end
+    StepTrainer._save_checkpoint, CheckpointCallback.on_save = begin, end
     sys.addaudithook(hook)
 
 

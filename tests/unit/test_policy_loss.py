@@ -9,7 +9,7 @@ from peft import LoraConfig, get_peft_model
 from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from components.policy import loss as loss_module
+from components.policy import logprobs
 from components.policy.loss import supervised_cross_entropy, weighted_nll
 
 
@@ -51,7 +51,7 @@ def dense_loss(model: Any, ids: Tensor, mask: Tensor, weights: Tensor) -> Tensor
 
 @pytest.mark.parametrize("adapter", [False, True])
 def test_value_and_gradient_equal_the_dense_loss(adapter: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loss_module, "CHUNK", 5 * 97)
+    monkeypatch.setattr(logprobs, "CHUNK", 5 * 97)
     model = small_model(adapter=adapter)
     ids, mask, weights = batch()
     gradients = []

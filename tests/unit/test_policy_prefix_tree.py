@@ -1,12 +1,13 @@
 """Sequences packed into prefix trees: the packing against brute force, the loss against separate rows."""
 
 from collections import Counter
-from itertools import chain
+from itertools import chain, pairwise
+from math import inf
 from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from peft import LoraConfig, get_peft_model
 from torch import Tensor
@@ -14,8 +15,7 @@ from torch.nn.attention.flex_attention import BlockMask, create_mask, flex_atten
 from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM
 from transformers.integrations import flex_attention as flex_integration
 
-from components.policy import loss as loss_module
-from components.policy import tree_attention
+from components.policy import logprobs, tree_attention
 from components.policy.loss import supervised_cross_entropy, tree_cross_entropy
 from components.policy.prefix_tree import PackedRow, collate_rows, pack_sequences, weights_of_row
 from components.policy.shared_rows import MIN_SHARED, linear_cost, plan_rows, tree_cost
@@ -150,7 +150,7 @@ def test_logits_are_those_of_separate_rows(name: str) -> None:
 def test_loss_and_gradient_are_those_of_separate_rows(
     name: str, adapter: bool, attention: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loss_module, "CHUNK", 3 * VOCABULARY)  # several chunks, some of them cut a family
+    monkeypatch.setattr(logprobs, "CHUNK", 3 * VOCABULARY)  # several chunks, some of them cut a family
     sequences = CASES[name]
     weights = weights_for(sequences)
     model = small_model(adapter=adapter, attention=attention)
@@ -294,3 +294,52 @@ def test_rows_are_shared_only_where_it_saves() -> None:
     assert plan(400, 48, limit=600) == [4, 4]
     assert plan(MIN_SHARED - 1, 4) == [1] * 8
     assert plan(40, 1500, count=2) == [1, 1]
+    # Two do not pay for a mask of this size, eight do: the plan looks at them together.
+    assert plan(20_000, 2_000, count=2, limit=40_000) == [1, 1]
+    assert plan(20_000, 2_000, limit=40_000) == [8]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 1), st.integers(30, 120), st.integers(1, 90)), min_size=1, max_size=7),
+    st.integers(100, 600),
+)
+def test_no_other_cut_of_the_order_costs_less(parts: list[tuple[int, int, int]], limit: int) -> None:
+    sequences = [
+        [prompt] * length + [100 + number] * new for number, (prompt, length, new) in enumerate(parts)
+    ]
+    order = sorted(range(len(sequences)), key=lambda number: sequences[number])
+
+    def cost(row: tuple[int, ...]) -> float:
+        members = [sequences[number] for number in row]
+        if len(row) == 1:
+            return linear_cost(len(members[0]), 8)
+        near = all(
+            len(one) + len(two) - len(pack_sequences([one, two])) >= MIN_SHARED
+            for one, two in pairwise(members)
+        )
+        tokens = len(pack_sequences(members))
+        return tree_cost(tokens, 8) if near and tokens <= limit else inf
+
+    def cuts(order: list[int]) -> list[list[tuple[int, ...]]]:
+        if not order:
+            return [[]]
+        return [
+            [tuple(order[:size]), *rest] for size in range(1, len(order) + 1) for rest in cuts(order[size:])
+        ]
+
+    least = min(sum(map(cost, rows)) for rows in cuts(order))
+    assert sum(map(cost, plan_rows(sequences, hidden_size=8, max_tokens=limit))) == pytest.approx(least)
+
+
+@pytest.mark.parametrize("prompt", [50, 800, 8000])
+def test_a_search_tree_is_one_row(prompt: int) -> None:
+    """Two actions at each expanded node, three deep: 7 pairs, whose 14 sequences have one row of 14 steps."""
+    nodes = [[0] * prompt]
+    for number in range(7):
+        nodes += [[*nodes[number], *[1 + 2 * number + side] * 24] for side in range(2)]
+    sequences = nodes[1:]
+    for hidden_size in (576, 4096):
+        (row,) = plan_rows(sequences, hidden_size=hidden_size, max_tokens=16_384)
+        assert sorted(row) == list(range(14))
+    assert len(pack_sequences(sequences)) == prompt + 14 * 24

@@ -19,13 +19,13 @@ from components.contracts.tool_calls import CALL_FORMATS, get_call_format
 from components.policy.chat import Chat
 from components.policy.load import open_chat
 from components.policy.loss import supervised_cross_entropy
+from components.policy.trainable import load_trainable
+from components.policy.training_loop import training_arguments
 from components.rollout.shown import sampled_turns, shown_prompt
 from components.sft.dataset import Example, encode_trace, encode_with_keys, prepare_examples
 from components.sft.micro_batches import collate
 from components.sft.run import run
 from components.sft.settings import KeyReading, SFTSettings
-from components.sft.training import training_arguments
-from components.sft.weights import load_trainable
 from tests.chat_families import FAMILIES, family_tokenizer
 from tests.tiny_model import build_tiny_model, make_trace, write_labeled
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.policy.shared_rows import MIN_SHARED
-from components.sft.schedule import (
+from components.policy.training_schedule import (
     find_families,
     plan_steps,
     shares,

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from components.policy.checkpoints import Checkpoints
+from components.policy.step_trainer import Steps, StepTrainer
+from components.policy.trainable import load_trainable
+from components.policy.training_loop import training_arguments
 from components.sft.dataset import Example
 from components.sft.micro_batches import plan_micro_batches
 from components.sft.settings import SFTSettings
-from components.sft.trainer import PolicyTrainer, Steps
-from components.sft.training import train, training_arguments
-from components.sft.weights import load_trainable
+from components.sft.training import SupervisedObjective, train
 from components.storage import open_storage
 from tests.tiny_model import build_tiny_model
 
@@ -54,7 +55,7 @@ def gradient(
     model = load_trainable(str(base_model), SETTINGS, "hermes").model
     arguments = training_arguments(SETTINGS, work, device=torch.device("cpu"), saves=False)
     steps = Steps(examples, [tuple(range(len(examples)))])
-    trainer = PolicyTrainer(model, arguments, steps, micro_batch=4, share_prefixes=share)
+    trainer = StepTrainer(model, arguments, steps, SupervisedObjective(), micro_batch=4, share_prefixes=share)
     model.zero_grad()
     loss = trainer.training_step(trainer.model, {"examples": examples})
     return (

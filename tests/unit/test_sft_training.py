@@ -13,12 +13,13 @@ from components.contracts.errors import InputError
 from components.policy.chat import Chat
 from components.policy.finite import NonFiniteError
 from components.policy.load import open_chat
+from components.policy.step_trainer import Steps, StepTrainer
+from components.policy.trainable import load_trainable
+from components.policy.training_loop import training_arguments
 from components.sft.dataset import Example, encode_trace
 from components.sft.micro_batches import collate
 from components.sft.settings import SFTSettings
-from components.sft.trainer import PolicyTrainer, Steps
-from components.sft.training import train, training_arguments
-from components.sft.weights import load_trainable
+from components.sft.training import SupervisedObjective, train
 from tests.tiny_model import build_tiny_model, make_trace
 
 SETTINGS = SFTSettings(
@@ -50,7 +51,7 @@ def make_trainer(
     model = load_trainable(str(base_model), settings, "hermes").model
     arguments = training_arguments(settings, work, device=torch.device("cpu"), saves=False)
     steps = Steps(examples, [tuple(range(len(examples)))])
-    return PolicyTrainer(model, arguments, steps, micro_batch=settings.micro_batch)
+    return StepTrainer(model, arguments, steps, SupervisedObjective(), micro_batch=settings.micro_batch)
 
 
 def gradient(trainer: Any, examples: Sequence[Example]) -> tuple[float, Tensor]:

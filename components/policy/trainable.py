@@ -8,10 +8,10 @@ from components.contracts.errors import InputError
 from components.policy.load import Policy, holds_whole_model, load_policy
 from components.policy.new_adapter import add_new_adapter
 from components.policy.settings import ModelSettings
-from components.sft.settings import SFTSettings
+from components.policy.training_settings import TrainingSettings
 
 
-def require_method_fits(settings: SFTSettings, initial: Path | None) -> None:
+def require_method_fits(settings: TrainingSettings, initial: Path | None) -> None:
     """Refuse what can't work before a model is loaded.
 
     Raises:
@@ -20,7 +20,8 @@ def require_method_fits(settings: SFTSettings, initial: Path | None) -> None:
     """
     if settings.method == "qlora" and not torch.cuda.is_available():
         raise InputError(
-            "sft_settings: method: 'qlora' needs a CUDA device and there is none; expected 'lora' or 'full' here"
+            f"{settings.stage}_settings: method: 'qlora' needs a CUDA device and there is none; expected 'lora' or "
+            "'full' here"
         )
     if settings.method != "full" and initial is not None and holds_whole_model(initial):
         raise InputError(
@@ -30,7 +31,7 @@ def require_method_fits(settings: SFTSettings, initial: Path | None) -> None:
 
 
 def load_trainable(
-    base_model: str, settings: SFTSettings, call_format: str, initial: Path | None = None
+    base_model: str, settings: TrainingSettings, call_format: str, initial: Path | None = None
 ) -> Policy:
     """The policy with exactly the weights trainable that `settings.method` trains.
 
@@ -59,13 +60,18 @@ def load_trainable(
     if full:
         policy.model.requires_grad_(True)
     elif initial is None:
-        policy.model = add_new_adapter(
-            policy.model,
-            rank=settings.lora_rank,
-            alpha=settings.lora_alpha,
-            dropout=settings.lora_dropout,
-            targets=settings.lora_targets,
-            seed=settings.seed,
-            parameter="sft_settings",
-        )
+        add_untrained_adapter(policy, settings)
     return policy
+
+
+def add_untrained_adapter(policy: Policy, settings: TrainingSettings) -> None:
+    """Put the new LoRA adapter of `settings` on the policy; it changes nothing yet (B = 0)."""
+    policy.model = add_new_adapter(
+        policy.model,
+        rank=settings.lora_rank,
+        alpha=settings.lora_alpha,
+        dropout=settings.lora_dropout,
+        targets=settings.lora_targets,
+        seed=settings.seed,
+        parameter=f"{settings.stage}_settings",
+    )

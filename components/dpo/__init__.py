@@ -1,0 +1,1 @@
+"""Tunes the policy on preference pairs."""
