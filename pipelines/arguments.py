@@ -1,5 +1,6 @@
 """`key=value` words of the command line -> the parameters of a run, checked before anything starts."""
 
+import functools
 import importlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,6 +11,7 @@ import yaml
 from pydantic import JsonValue
 
 from components.contracts.errors import InputError
+from components.contracts.methods import METHODS, check_kind, method_names
 from components.contracts.nearest import nearest
 from components.contracts.settings import StageSettings, merged
 from pipelines.catalog import PIPELINES
@@ -18,20 +20,26 @@ from pipelines.compile import compiled_path
 LOCAL_KEYS = ("preset", "corpus")
 DEMO = "demo"  # as a preset: the pipeline's own demo, questions included
 SETTINGS = "_settings"
+ROUNDS = "rounds"
+MOST_ROUNDS = 32  # each adds eight tasks
 
 
 @dataclass(frozen=True)
 class Arguments:
     """What a run was given: the pipeline's parameters by name, and what only the local run reads.
 
+    pipeline: the one that runs, which rounds=K turns into another; rounds: how many it has, 0 without.
     preset: as it was written, so `demo` for the demo of any pipeline; empty when none was.
     """
 
+    pipeline: str
+    rounds: int
     parameters: dict[str, JsonValue]
     preset: str
     corpus: str = ""
 
 
+@functools.cache
 def declared_parameters(pipeline: str) -> dict[str, dict[str, Any]]:
     """The pipeline's parameters as its compiled YAML declares them: name -> KFP's definition."""
     with compiled_path(pipeline).open(encoding="ascii") as file:
@@ -54,37 +62,78 @@ def parse_arguments(pipeline: str, words: Sequence[str]) -> Arguments:
 
     A stage's settings start at the preset (where the stage has it), then its dotted overrides apply. A
     whole `<stage>_settings` replaces the preset. Without a preset the pipeline's own holds, if it has one.
-    `preset=demo` is the pipeline's demo. Settings come back as canonical JSON.
+    `preset=demo` is the pipeline's demo, `rounds=K` the pipeline K times over. Settings come back as canonical
+    JSON.
 
     Raises:
         InputError: a word without `=`, an unknown key (the nearest is offered), a key given twice, or
             settings the stage would refuse.
     """
+    pairs = _split(words)
+    pipeline, rounds = in_rounds(pipeline, pairs.pop(ROUNDS, None))
     declared = declared_parameters(pipeline)
     stages = [name.removesuffix(SETTINGS) for name in declared if name.endswith(SETTINGS)]
     whole: dict[str, str] = {}
     overrides: dict[str, dict[str, str]] = {stage: {} for stage in stages}
-    for key, value in _split(words).items():
+    for key, value in pairs.items():
         stage, _, path = key.partition(".")
         if path and stage in overrides:
             overrides[stage][path] = value
         elif key in declared or key in LOCAL_KEYS:
             whole[key] = value
         else:
-            known = [*declared, *LOCAL_KEYS, *(f"{stage}.{path}" for stage in stages)]
+            known = [*declared, *LOCAL_KEYS, ROUNDS, *(f"{stage}.{path}" for stage in stages)]
             raise InputError(f"unknown parameter {key!r}{nearest(key, known)}; see `whetstone run --help`")
 
     preset = whole.pop("preset", "")
     corpus = whole.pop("corpus", "")
     classes = {stage: settings_class(stage) for stage in stages}
     stage_preset = _stage_preset(pipeline, preset, classes.values())
+    _check_choices(whole, stages)
     parameters: dict[str, JsonValue] = {}
     for stage, cls in classes.items():
-        text = _settings_text(cls, whole.pop(stage + SETTINGS, None), stage_preset, overrides[stage])
+        more = PIPELINES[pipeline].demo_settings.get(stage, {}) if preset == DEMO else {}
+        text = _settings_text(cls, whole.pop(stage + SETTINGS, None), stage_preset, more, overrides[stage])
         parameters[stage + SETTINGS] = cls.parse(text).canonical()
     for key, value in whole.items():
         parameters[key] = _typed(key, value, declared[key]["parameterType"])
-    return Arguments(parameters, preset, corpus)
+    return Arguments(pipeline, rounds, parameters, preset, corpus)
+
+
+def in_rounds(pipeline: str, rounds: str | None) -> tuple[str, int]:
+    """The pipeline that runs so many rounds, and how many; one round of self-training is self-training.
+
+    Raises:
+        InputError: it has no rounds, or the text is no number of them.
+    """
+    compiled_path(pipeline)
+    facts = PIPELINES[pipeline]
+    if rounds is None:
+        return pipeline, facts.rounds
+    if not facts.rounds and not facts.in_rounds:
+        able = [name for name, one in PIPELINES.items() if one.in_rounds]
+        raise InputError(f"rounds: {pipeline} has none; expected {' or '.join(able)}")
+    number = _number_of_rounds(rounds)
+    return (pipeline, 0) if facts.in_rounds and number == 1 else (facts.in_rounds or pipeline, number)
+
+
+def _number_of_rounds(text: str) -> int:
+    """How many rounds a text asks for.
+
+    Raises:
+        InputError: no whole number, or one out of range.
+    """
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_ROUNDS:
+        raise InputError(f"rounds: expected a whole number from 1 to {MOST_ROUNDS}, got {text!r}")
+    return int(text)
+
+
+def _check_choices(whole: Mapping[str, str], stages: Sequence[str]) -> None:
+    """Refuse a method that the pipeline does not have, or an unknown kind of pairs."""
+    known = [name for name in METHODS if name in stages]
+    if "method" in whole and not method_names(whole["method"], known):
+        raise InputError(f"method: empty; expected one or more of {', '.join(known)}")
+    check_kind(whole.get("kind", ""))
 
 
 def _stage_preset(pipeline: str, preset: str, classes: Iterable[type[StageSettings]]) -> str:
@@ -112,16 +161,20 @@ def _split(words: Sequence[str]) -> dict[str, str]:
 
 
 def _settings_text(
-    cls: type[StageSettings], whole: str | None, preset: str, overrides: Mapping[str, str]
+    cls: type[StageSettings],
+    whole: str | None,
+    preset: str,
+    more: Mapping[str, JsonValue],
+    overrides: Mapping[str, str],
 ) -> str:
-    """The stage's settings string before it is parsed: preset or whole string, then overrides."""
+    """The stage's settings string before it is parsed: preset with more, or whole string, then overrides."""
     if whole is not None and not overrides:
         return whole
     if whole is not None:
         cls.parse(whole)
         settings = json.loads(whole) if whole.strip() else {}
     else:
-        settings = {"preset": preset} if preset in cls.presets else {}
+        settings = ({"preset": preset} if preset in cls.presets else {}) | dict(more)
     for path, value in overrides.items():
         nested = _json_or_text(value)
         for part in reversed(path.split(".")):

@@ -1,13 +1,16 @@
 """The pipelines by name, and what the command line and a local run must know about each."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
 
 
 @dataclass(frozen=True)
 class Shown:
     """An artifact that the run's folder shows to people: output of a task, by KFP's names.
 
+    task: of several of that stage (`rounds`, `rounds-2` ...) the last one's.
     folder: where its files go below the run's folder; empty puts them right there.
     """
 
@@ -21,22 +24,47 @@ class Shown:
 class PipelineFacts:
     """preset: the stages' preset when a run names none; empty leaves them their defaults.
 
-    demo_questions, demo_preset: what the word `preset=demo` stands for.
+    demo_questions, demo_preset: what the word `preset=demo` stands for, with demo_settings laid over the
+    preset: by stage, what this pipeline needs of it. rounds: how many the committed file has; 0 for a pipeline
+    without. in_rounds: the pipeline that is this one several times.
     """
 
     demo_questions: str
     demo_preset: str
     shown: tuple[Shown, ...]
     preset: str = ""
+    demo_settings: Mapping[str, Mapping[str, JsonValue]] = field(default_factory=dict)
+    rounds: int = 0
+    in_rounds: str = ""
 
 
 COMPARISON = Shown("promotion", "comparison", "comparison/1")
+TABLE = Shown("ablation", "comparison", "ablation/1")
 
 PIPELINES: Mapping[str, PipelineFacts] = {
     "self_training": PipelineFacts(
         demo_questions="demo://",
         demo_preset="demo",
-        shown=(COMPARISON, Shown("sft", "adapter", "adapter/1", "adapter")),
+        shown=(COMPARISON, Shown("dpo", "adapter", "adapter/1", "adapter")),
+        in_rounds="self_training_rounds",
+    ),
+    "self_training_rounds": PipelineFacts(
+        demo_questions="demo://",
+        demo_preset="demo",
+        shown=(
+            COMPARISON,
+            Shown("rounds", "best", "adapter/1", "adapter"),
+            Shown("rounds", "history", "rounds/1", "rounds"),
+        ),
+        rounds=3,
+    ),
+    "self_training_grid": PipelineFacts(
+        demo_questions="demo://",
+        demo_preset="demo",
+        shown=(TABLE,),
+        preset="self-training",
+        # The arm that learns from traces without tools needs some; the other demos save their time.
+        demo_settings={"trace_generation": {"no_tool_samples": 3}},
     ),
     "tl_training": PipelineFacts(
         demo_questions="demo://calls",
@@ -47,7 +75,7 @@ PIPELINES: Mapping[str, PipelineFacts] = {
     "tl_ablation": PipelineFacts(
         demo_questions="demo://calls",
         demo_preset="demo_calls",
-        shown=(Shown("ablation", "comparison", "ablation/1"),),
+        shown=(TABLE,),
         preset="tl-training",
     ),
 }

@@ -1,6 +1,7 @@
 """The command line: `whetstone compile | run | submit | report`."""
 
 import sys
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from rich.console import Console
 
 from components.contracts.errors import InputError
 from pipelines.catalog import PIPELINES
-from pipelines.compile import check_committed, write_compiled
+from pipelines.compile import check_committed, compiled_path, package_path, write_compiled, write_package
 from pipelines.processes import Interrupted
 
 app = typer.Typer(
@@ -24,22 +25,43 @@ Words = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="KEY=VALUE",
-        help="Parameters of the run: questions=FILE, preset=NAME, <stage>.<setting>=VALUE, <stage>_settings=JSON ...",
+        help="Parameters of the run: questions=FILE, preset=NAME, method=sft,dpo, kind=masked_conversation, "
+        "rounds=3, <stage>.<setting>=VALUE, <stage>_settings=JSON ...",
     ),
 ]
 
 
 @app.command("compile")
 def compile_command(
+    pipeline: Annotated[str, typer.Argument(help="Only this pipeline.", show_default="all")] = "",
     check: Annotated[bool, typer.Option("--check", help="Only compare with the committed files.")] = False,
+    rounds: Annotated[str, typer.Option(help="Unroll so many rounds; needs --out.")] = "",
+    out: Annotated[
+        Path | None, typer.Option(help="Write to this file instead of pipelines/compiled.")
+    ] = None,
 ) -> None:
-    """Compile every pipeline into pipelines/compiled, or check that nothing differs."""
-    for pipeline in PIPELINES:
+    """Compile every pipeline into pipelines/compiled, or check that nothing differs.
+
+    For a cluster: whetstone compile self_training_rounds --rounds 5 --out rounds.yaml
+    """
+    from pipelines.arguments import in_rounds
+
+    if out is not None:
+        if not pipeline or check:
+            raise InputError("--out: expected the name of one pipeline, and no --check")
+        name, number = in_rounds(pipeline, rounds or None)
+        typer.echo(f"{name}: {write_package(name, number, out)}")
+        return
+    if rounds:
+        raise InputError("--rounds: expected --out FILE too; the committed file keeps its own number")
+    if pipeline:
+        compiled_path(pipeline)
+    for one in [pipeline] if pipeline else PIPELINES:
         if check:
-            check_committed(pipeline)
-            typer.echo(f"{pipeline}: as committed")
+            check_committed(one)
+            typer.echo(f"{one}: as committed")
         else:
-            typer.echo(f"{pipeline}: {write_compiled(pipeline)}")
+            typer.echo(f"{one}: {write_compiled(one)}")
 
 
 @app.command()
@@ -54,13 +76,16 @@ def run(
 
     Besides the pipeline's parameters it takes preset=NAME (demo, self-training, tl-training) and
     corpus=FILE, the passages that the local tools service searches.
+
+    self_training takes method= (sft, dpo or sft,dpo), kind= (what DPO's pairs hold: response, conversation
+    or masked_conversation) and rounds=K: practise, learn and be judged K times over, and prove the best.
     """
     from pipelines.arguments import parse_arguments
     from pipelines.local_run import run_locally
     from pipelines.results import print_results
 
     console = Console()
-    folder = run_locally(pipeline, parse_arguments(pipeline, words or []), runs, console)
+    folder = run_locally(parse_arguments(pipeline, words or []), runs, console)
     print_results(console, folder)
 
 
@@ -81,7 +106,7 @@ def submit(
     poll_seconds: Annotated[float, typer.Option(help="How often to ask.", min=0.05)] = 10.0,
     timeout_seconds: Annotated[float, typer.Option(help="How long to wait.")] = 7 * 86400.0,
 ) -> None:
-    """Submit the committed YAML of a pipeline to Kubeflow Pipelines."""
+    """Submit a pipeline to Kubeflow Pipelines: its committed YAML, or with rounds=K one with so many rounds."""
     from pipelines.arguments import parse_arguments
     from pipelines.submit import Endpoint, KubeflowRuns
 
@@ -94,7 +119,9 @@ def submit(
         raise InputError("questions: missing; expected questions=URI")
     parameters = arguments.parameters
     client = KubeflowRuns(Endpoint(host, namespace, token))
-    submitted = client.submit(pipeline, parameters, experiment=experiment, run_name=run_name)
+    with tempfile.TemporaryDirectory() as folder:
+        package = package_path(arguments.pipeline, arguments.rounds, Path(folder))
+        submitted = client.submit(package, parameters, experiment=experiment, run_name=run_name)
     typer.echo(f"run {submitted.run_id}")
     if not wait:
         return

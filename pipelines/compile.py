@@ -25,14 +25,25 @@ def compiled_path(pipeline: str) -> Path:
     return COMPILED / f"{pipeline}.yaml"
 
 
-def compile_pipeline(pipeline: str) -> str:
-    """Compile and strictly check one pipeline; the same source gives the same bytes."""
+def package_path(pipeline: str, rounds: int, folder: Path) -> Path:
+    """The compiled YAML of a pipeline: the committed file, or for another number of rounds one made in `folder`."""
+    if rounds == PIPELINES[pipeline].rounds:
+        return compiled_path(pipeline)
+    return write_package(pipeline, rounds, folder / f"{pipeline}.yaml")
+
+
+def compile_pipeline(pipeline: str, rounds: int = 0) -> str:
+    """Compile and strictly check one pipeline; the same source gives the same bytes.
+
+    rounds: another number of them than the committed one's; 0 leaves that.
+    """
     from kfp import compiler
 
     from pipelines.validate import check_compiled
 
     compiled_path(pipeline)
-    function: Any = getattr(importlib.import_module(f"pipelines.{pipeline}"), pipeline)
+    module = importlib.import_module(f"pipelines.{pipeline}")
+    function: Any = module.unrolled(rounds) if rounds else getattr(module, pipeline)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pipeline.yaml"
         compiler.Compiler().compile(function, str(path))
@@ -47,6 +58,20 @@ def write_compiled(pipeline: str) -> Path:
     text = compile_pipeline(pipeline)
     path.parent.mkdir(exist_ok=True)
     path.write_text(text, encoding="ascii", newline="\n")
+    return path
+
+
+def write_package(pipeline: str, rounds: int, path: Path) -> Path:
+    """Compile a pipeline, with so many rounds (0: it has none), into a file.
+
+    Raises:
+        InputError: the file can't be written.
+    """
+    text = compile_pipeline(pipeline, rounds)
+    try:
+        path.write_text(text, encoding="ascii", newline="\n")
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
     return path
 
 

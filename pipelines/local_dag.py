@@ -15,16 +15,19 @@ import yaml
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from pipelines.catalog import PIPELINES, Shown
-from pipelines.compile import compiled_path
 from pipelines.loop_output import keep_lines_whole
 
 
 class Plan(BaseModel):
-    """What to run. `folder` is the run's folder; its `pipeline/` gets KFP's outputs, `results/` what is shown."""
+    """What to run: a compiled `package` of a pipeline.
+
+    `folder` is the run's folder; its `pipeline/` gets KFP's outputs, `results/` what is shown.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     pipeline: str
+    package: Path
     parameters: dict[str, JsonValue]
     folder: Path
     artifact_store: str
@@ -49,7 +52,7 @@ def execute(plan: Plan) -> None:
         workspace_root=str(plan.folder / "workspace"),
         enable_caching=False,
     )
-    package = compiled_path(plan.pipeline).read_text(encoding="ascii")
+    package = plan.package.read_text(encoding="ascii")
     pipeline = components.load_component_from_text(without_backoff(package))
     pipeline(**plan.parameters)
     collect(root, PIPELINES[plan.pipeline].shown, plan.folder / "results", plan.artifact_store)
@@ -72,12 +75,28 @@ def collect(root: Path, shown: Sequence[Shown], results: Path, artifact_store: s
 
     results.mkdir()
     for one in shown:
-        (folder,) = root.glob(f"*/{one.task}/{one.output}")
+        folder = last_task(root, one.task) / one.output
         artifact = open_input(folder, one.schema, artifact_store)
         for file in artifact.manifest.files:
             destination = results / one.folder / file.path
             destination.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(artifact.path(file.path), destination)
+
+
+def last_task(root: Path, task: str) -> Path:
+    """The folder of a task's outputs below the one run in `root`; of `rounds`, `rounds-2` ... the last one's.
+
+    Raises:
+        LookupError: no task has that name.
+    """
+    found: dict[int, Path] = {}
+    for folder in root.glob(f"*/{task}*"):
+        number = folder.name.removeprefix(task).removeprefix("-")
+        if folder.name == task or number.isdecimal():
+            found[int(number or 1)] = folder
+    if not found:
+        raise LookupError(f"{root}: no task {task!r}")
+    return found[max(found)]
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from components.contracts.errors import InputError
 from pipelines.arguments import DEMO as DEMO_PRESET
 from pipelines.arguments import Arguments
 from pipelines.catalog import PIPELINES
-from pipelines.compile import compiled_path
+from pipelines.compile import package_path
 from pipelines.follow import follow
 from pipelines.processes import StopRequest, running, stop_on_signals
 from pipelines.services import BUCKET, object_store, tools_service
@@ -87,8 +87,8 @@ class RunFolder:
         return self.path
 
 
-def run_locally(pipeline: str, arguments: Arguments, runs: Path, console: Console) -> Path:
-    """Run a compiled pipeline here; gives the run's folder, with summary.json and report.html.
+def run_locally(arguments: Arguments, runs: Path, console: Console) -> Path:
+    """Run a pipeline here; gives the run's folder, with summary.json and report.html.
 
     Raises:
         InputError: something given can't be used, or a service does not come up.
@@ -96,8 +96,9 @@ def run_locally(pipeline: str, arguments: Arguments, runs: Path, console: Consol
         Interrupted: Ctrl-C or SIGTERM. In every case all that was started is stopped.
     """
     begun = time.monotonic()
-    parameters, corpus = _local_parameters(pipeline, arguments)
+    parameters, corpus = _local_parameters(arguments)
     folder = RunFolder.create(runs)
+    package = package_path(arguments.pipeline, arguments.rounds, folder.path)
     environment = {**os.environ, **CHILDREN}
     with stop_on_signals() as stop, ExitStack() as stack:
         scratch = folder.path / "tmp"
@@ -117,15 +118,15 @@ def run_locally(pipeline: str, arguments: Arguments, runs: Path, console: Consol
                 parameters["tools_url"] = service.pop("url")
                 environment |= service
             status.stop()
-        _execute(pipeline, parameters, folder, environment, stop, console)
+        _execute(arguments.pipeline, package, parameters, folder, environment, stop, console)
     return folder.publish(time.monotonic() - begun)
 
 
-def _local_parameters(pipeline: str, arguments: Arguments) -> tuple[dict[str, JsonValue], str]:
+def _local_parameters(arguments: Arguments) -> tuple[dict[str, JsonValue], str]:
     """The run's parameters with local paths made absolute and looked at, and the corpus likewise."""
     parameters = {"base_model": DEMO_MODEL, **arguments.parameters}
     if arguments.preset == DEMO_PRESET:
-        parameters.setdefault("questions", PIPELINES[pipeline].demo_questions)
+        parameters.setdefault("questions", PIPELINES[arguments.pipeline].demo_questions)
     if not parameters.get("questions"):
         raise InputError("questions: missing; expected questions=FILE or an s3:// URI")
     for key in ("artifact_store", "checkpoint_root", "publish_to", "base_model"):
@@ -182,13 +183,14 @@ def _must_exist(key: str, *values: str) -> None:
 
 def _execute(
     pipeline: str,
+    package: Path,
     parameters: dict[str, JsonValue],
     folder: RunFolder,
     environment: dict[str, str],
     stop: StopRequest,
     console: Console,
 ) -> None:
-    spec = _read_spec(pipeline)
+    spec = read_spec(package)
     if has_arms(spec):
         # kfp.local works on two of them at a time; with as many threads each as there are cores they crawl.
         threads = max(1, (os.cpu_count() or 1) // ARMS_AT_ONCE)
@@ -196,6 +198,7 @@ def _execute(
     plan = folder.path / "plan.json"
     content = {
         "pipeline": pipeline,
+        "package": str(package),
         "parameters": parameters,
         "folder": str(folder.path),
         "artifact_store": parameters["artifact_store"],
@@ -238,6 +241,7 @@ def _tasks(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [task for dag in dags for task in dag["dag"]["tasks"].values()]
 
 
-def _read_spec(pipeline: str) -> dict[str, Any]:
-    with compiled_path(pipeline).open(encoding="ascii") as file:
+def read_spec(package: Path) -> dict[str, Any]:
+    """The pipeline spec of a compiled YAML."""
+    with package.open(encoding="ascii") as file:
         return cast(dict[str, Any], next(iter(yaml.safe_load_all(file))))

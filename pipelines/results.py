@@ -1,4 +1,4 @@
-"""The results of a run on the terminal: before, after, difference and the error mix, or an ablation's table."""
+"""The results of a run on the terminal: before, after, difference and the error mix; rounds; an ablation's table."""
 
 import json
 import os
@@ -33,9 +33,25 @@ ABLATION_METRICS = {
     "executed_ce": "CE",
     "executed_va": "VA",
     "accuracy": "accuracy",
+    "exact_match": "EM",
+    "invoke_rate": "IR",
+    "pass_rate": "PR",
+    "answerable_rate": "AR",
+    "called_share": "called",
+    "overuse": "overuse",
+    "harmed": "harmed",
+    "underuse": "underuse",
+    "rescued": "rescued",
 }
-NOT_GROUPS = frozenset({"tools", "errors_before", "errors_after", "seconds", "between"})
+TOOL_HELP = {
+    "overuse": "overuse: known, called",
+    "harmed": "  harmed: and wrong",
+    "rescued": "rescued: not known, called, right",
+    "underuse": "underuse: not known, not called",
+}
+NOT_GROUPS = frozenset({"tools", "errors_before", "errors_after", "seconds", "between", "tool_help"})
 FIRST_GROUPS = ("overall", "needs_tool", "no_tool")
+RATES_A_TABLE = 7
 INTERVALS_A_TABLE = 3
 
 
@@ -67,11 +83,22 @@ def print_results(console: Console, folder: Path) -> None:
     else:
         console.print(_comparison_table(summary))
         console.print(_errors(summary))
+        if "tool_help" in summary:
+            console.print(_help_table(summary["tool_help"]["overall"]))
+    rounds = folder / "rounds"
+    if rounds.is_dir():
+        console.print(_rounds_table(read_summary(rounds)))
     seconds = summary.get("seconds")
     if seconds is not None:
         console.print(f"{seconds:.0f} seconds in all", highlight=False)
-    report = os.path.relpath(folder / "report.html")
-    console.print(f"report: {report}", highlight=False, markup=False, soft_wrap=True)
+    for name, place in {
+        "plot of the rounds": rounds / "report.html",
+        "numbers of the rounds": rounds / "summary.json",
+        "report": folder / "report.html",
+    }.items():
+        if name == "report" or place.is_file():
+            shown = f"{name}: {os.path.relpath(place)}"
+            console.print(shown, highlight=False, markup=False, soft_wrap=True)
 
 
 def _comparison_table(summary: Mapping[str, Any]) -> Table:
@@ -113,13 +140,20 @@ def _ablation_tables(summary: Mapping[str, Any]) -> Iterator[Table]:
     measured = {
         name: label
         for name, label in ABLATION_METRICS.items()
-        if any(cell[name]["value"] is not None for cell in cells.values())
+        if any(cell.get(name, {}).get("value") is not None for cell in cells.values())
     }
-    rates = _table("In percent", ["row"], [*measured.values(), "SFT moved", "PPO moved"])
-    for row in rows:
-        values = [_percent(cells[row["title"]][name]["value"]) for name in measured]
-        rates.add_row(row["title"], *values, _norm(row["moved"]["sft"]), _norm(row["moved"]["ppo"]))
-    yield rates
+    trainings = summary["trainings"]
+    for start in range(0, len(measured), RATES_A_TABLE):
+        chosen = list(measured)[start : start + RATES_A_TABLE]
+        is_last = start + RATES_A_TABLE >= len(measured)
+        moved = [f"{name} moved" for name in trainings] if is_last else []
+        headers = [*(measured[name] for name in chosen), *moved]
+        rates = _table(None if start else "In percent", ["row"], headers)
+        for row in rows:
+            values = [_percent(cells[row["title"]][name]["value"]) for name in chosen]
+            norms = [_norm(row["moved"][name.lower()]) for name in trainings] if is_last else []
+            rates.add_row(row["title"], *values, *norms)
+        yield rates
     against = f"{100 * summary['confidence']:g} % intervals against {summary['reference']!r}, in points"
     compared = [name for name in measured if name not in ("calls_unparsed", "calls_no_call")]
     for start in range(0, len(compared), INTERVALS_A_TABLE):
@@ -129,6 +163,28 @@ def _ablation_tables(summary: Mapping[str, Any]) -> Iterator[Table]:
             if title != summary["reference"]:
                 table.add_row(title, *(_difference(found[name]["difference"])[1] for name in chosen))
         yield table
+
+
+def _help_table(helped: Mapping[str, Any]) -> Table:
+    """What the policies did by whether the base model knew the answer without tools, over all questions."""
+    known, questions = helped["known"], helped["questions"]
+    title = f"When do tools help: {known} of {questions} questions are known without, in percent of all"
+    table = _table(title, ["what"], ["before", "after", "difference", "95 % interval"])
+    for name, text in TOOL_HELP.items():
+        sides = (_percent(helped[name][side]["share"]) for side in ("before", "after"))
+        table.add_row(text, *sides, *_difference(helped[name]["difference"]))
+    return table
+
+
+def _rounds_table(summary: Mapping[str, Any]) -> Table:
+    """Each round on the validation questions, and what was made of it."""
+    table = _table("Rounds, on the validation questions, in percent", ["round"], ["accuracy", "invoke rate"])
+    table.add_column("verdict", overflow="fold")
+    for one in summary["by_round"]:
+        mark = " (best)" if one["number"] == summary["best"] else ""
+        values = (_percent(one["accuracy"]), _percent(one["invoke_rate"]))
+        table.add_row(f"{one['title']}{mark}", *values, one["verdict"])
+    return table
 
 
 def _table(title: str | None, left: list[str], right: list[str]) -> Table:

@@ -6,13 +6,13 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
 from pydantic import JsonValue
 
 from components.contracts.errors import InputError
-from pipelines.compile import compiled_path
 
 FINAL_STATES = frozenset({"SUCCEEDED", "FAILED", "SKIPPED", "CANCELED", "ERROR"})
 TOKEN_HINT = "check the token (--token, KFP_EXISTING_TOKEN)"
@@ -53,12 +53,12 @@ class KubeflowRuns:
             )
 
     def submit(
-        self, pipeline: str, parameters: Mapping[str, JsonValue], *, experiment: str, run_name: str
+        self, package: Path, parameters: Mapping[str, JsonValue], *, experiment: str, run_name: str
     ) -> Submitted:
-        """Create a run of the committed YAML."""
+        """Create a run of a compiled YAML."""
         with _readable_errors(self._endpoint.host):
             result = self._client.create_run_from_pipeline_package(
-                str(compiled_path(pipeline)),
+                str(package),
                 arguments=dict(parameters),
                 run_name=run_name or None,
                 experiment_name=experiment,

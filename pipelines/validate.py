@@ -22,7 +22,7 @@ def check_compiled(text: str) -> None:
 
     Raises:
         InputError: not ASCII, not two YAML documents, a field that no protobuf knows, a task that reads
-            an input its DAG does not have, or a parameter without description or named like a boolean.
+            an input its DAG does not have, a loop with a parameter from another task, or a parameter without description or named like a boolean.
     """
     if not text.isascii():
         raise InputError("compiled pipeline: expected ASCII only, as the backend's database may hold no more")
@@ -65,12 +65,22 @@ def _unresolved(spec: Mapping[str, Any], platform_executors: Mapping[str, Any]) 
             for reference in (*_references(task.get("inputs", {})), *_references(pod)):
                 if reference not in has:
                     yield f"task {task_name} reads {reference!r}, which {dag_name} does not have"
+            for name in _misread(task):
+                yield f"task {task_name} is a loop that kfp.local would give its item for {name!r}"
             given = set(task.get("inputs", {}).get("parameters", {}))
             executor = spec["deploymentSpec"]["executors"].get(component.get("executorLabel", ""), {})
             container = {key: executor.get("container", {}).get(key) for key in ("image", "resources")}
             for asked in (*_placeholders(task.get("inputs", {})), *_placeholders(container)):
                 if asked not in given:
                     yield f"task {task_name} has a placeholder for {asked!r}, which it is not given"
+
+
+def _misread(task: Mapping[str, Any]) -> Iterator[str]:
+    """What a loop takes from another task besides its items: kfp.local 2.17 gives the item for that too."""
+    iterator = task.get("parameterIterator")
+    for name, given in task.get("inputs", {}).get("parameters", {}).items():
+        if iterator and "taskOutputParameter" in given and name != iterator["items"].get("inputParameter"):
+            yield name
 
 
 def _references(node: Any) -> Iterator[str]:

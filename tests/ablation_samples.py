@@ -24,6 +24,18 @@ def judged_by_gold(identifier: str, right: bool, *, kind: str = "seen_tools") ->
     )
 
 
+def answered(identifier: str, right: bool, *, calls: int) -> EvaluationItem:
+    """A question with an accepted answer, which is given word for word when right; every call went well."""
+    changes = {
+        "gold": ("4",),
+        "exact_match": right,
+        "calls": calls,
+        "first_turn_calls": calls,
+        "passed_calls": calls,
+    }
+    return _item(identifier, "arithmetic", right).model_copy(update=changes)
+
+
 def executed(identifier: str, right: bool, *errors: ToolError, calls: int = 2) -> EvaluationItem:
     """A question that was answered with executed tools; its answer is no refusal exactly when right."""
     changes = {"gold": ("4",), "calls": calls, "errors": errors, "valid_answer": right}
@@ -38,6 +50,7 @@ def write_row(
     adapter: str = "",
     questions: str = "q" * 64,
     temperature: float = 0.0,
+    variant: str = "multi_step",
 ) -> Artifact:
     """An `evaluation/1` with this title."""
     with write_artifact(folder, "evaluation/1") as writer:
@@ -48,7 +61,7 @@ def write_row(
         writer.details.update(
             base_model="demo://test",
             title=title,
-            settings={"temperature": temperature, "engine": {"kind": "x"}},
+            settings={"temperature": temperature, "variant": variant, "engine": {"kind": "x"}},
         )
     return open_artifact(folder, "evaluation/1")
 

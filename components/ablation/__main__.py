@@ -17,7 +17,8 @@ def main(arguments: list[str] | None = None) -> int:
         description=run.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--base", required=True, help="folder of the base model's evaluation/1")
+    parser.add_argument("--base", default="", help="folder of the base model's evaluation/1")
+    parser.add_argument("--without-tools", default="", help="folder of its evaluation/1 without tools")
     parser.add_argument("--evaluations", required=True, nargs="+", help="folders of the rows' evaluation/1")
     parser.add_argument("--adapters", default=[], nargs="+", help="folders of the adapter/1 they judged")
     parser.add_argument("--settings", default="", help='JSON object, such as \'{"reference": "MAE"}\'')
@@ -30,7 +31,6 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         run(
-            dsl.Dataset(uri=given.base),
             [dsl.Dataset(uri=folder) for folder in given.evaluations],
             [],
             [dsl.Model(uri=folder) for folder in given.adapters],
@@ -41,6 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
             dsl.Metrics(uri="metrics"),
             dsl.HTML(uri=str(given.output / "report.html")),
             dsl.Markdown(uri=str(given.output / "table.md")),
+            dsl.Dataset(uri=given.base) if given.base else None,
+            dsl.Dataset(uri=given.without_tools) if given.without_tools else None,
         )
     except InputError as error:
         print(error, file=sys.stderr)

@@ -12,11 +12,22 @@ from components.contracts.records import EvaluationItem
 from components.scoring.bootstrap import Interval, ratio_bootstrap
 from components.scoring.call_rates import GOLD_METRICS, call_counts, call_table
 from components.scoring.groups import group_kinds
+from components.scoring.tool_help import SUMS, cell_of
+from components.scoring.tool_use import METRICS, counts_of, rate_table
 
 Floats = NDArray[np.float64]
 
-MEASURES = (*GOLD_METRICS, "accuracy")
-LOWER_IS_BETTER = frozenset({"calls_unparsed", "calls_no_call", "executed_de", "executed_ce"})
+# Of components.scoring.tool_help, where they are defined.
+TOOL_HELP = ("overuse", "harmed", "underuse", "rescued")
+# In the order of the columns of `measure_table`.
+MEASURES = (*GOLD_METRICS, "accuracy", *METRICS[1:], *TOOL_HELP)
+LOWER_IS_BETTER = frozenset(
+    {"calls_unparsed", "calls_no_call", "executed_de", "executed_ce", "overuse", "harmed", "underuse"}
+)
+NEITHER_IS_BETTER = frozenset({"invoke_rate", "called_share"})
+
+# By question id whether the base model answers it right without tools.
+Known = Mapping[str, bool]
 
 
 @dataclass(frozen=True)
@@ -34,22 +45,25 @@ class Group:
     questions: int
     cells: Mapping[str, Mapping[str, Cell]]
 
-    def measured(self) -> list[str]:
-        """The measures that are defined in at least one row."""
+    def measured(self, measures: Sequence[str]) -> list[str]:
+        """Those of the measures that are defined in at least one row."""
         return [
             measure
-            for measure in MEASURES
+            for measure in measures
             if any(cells[measure].value is not None for cells in self.cells.values())
         ]
 
 
-def compare_rows(rows: Sequence[Row], reference: Row, settings: AblationSettings) -> dict[str, Group]:
+def compare_rows(
+    rows: Sequence[Row], settings: AblationSettings, known: Known | None = None
+) -> dict[str, Group]:
     """Every row against the reference, by group of questions; all rows see the same resamples."""
+    reference = next(row for row in rows if row.title == settings.reference)
     groups = group_kinds((item.kind for item in reference.items), settings.no_tool_kinds)
-    return {name: _group(rows, reference, kinds, settings) for name, kinds in groups.items()}
+    return {name: _group(rows, reference, kinds, settings, known) for name, kinds in groups.items()}
 
 
-def measure_table(items: Sequence[EvaluationItem]) -> tuple[Floats, Floats]:
+def measure_table(items: Sequence[EvaluationItem], known: Known | None = None) -> tuple[Floats, Floats]:
     """Numerators and denominators of MEASURES: two (items, measures) arrays.
 
     Accuracy is of the questions with accepted answers; those with gold calls have TS, PI and CF.
@@ -57,16 +71,34 @@ def measure_table(items: Sequence[EvaluationItem]) -> tuple[Floats, Floats]:
     parts, wholes = call_table([call_counts(item) for item in items])
     answered = np.array([bool(item.gold) and item.tool_selected is None for item in items], dtype=np.float64)
     correct = np.array([item.correct for item in items], dtype=np.float64) * answered
-    return np.column_stack([parts, correct]), np.column_stack([wholes, answered])
-
-
-def _group(rows: Sequence[Row], reference: Row, kinds: frozenset[str], settings: AblationSettings) -> Group:
-    tables = [measure_table([item for item in row.items if item.kind in kinds]) for row in rows]
-    parts, wholes = (np.concatenate(side, axis=1) for side in zip(*tables, strict=True))
-    before, before_of = (
-        np.tile(side, len(rows))
-        for side in measure_table([item for item in reference.items if item.kind in kinds])
+    rate_parts, rate_wholes = rate_table([counts_of(item) for item in items])
+    help_parts, help_wholes = help_table(items, known)
+    return (
+        np.column_stack([parts, correct, rate_parts[:, 1:], help_parts]),
+        np.column_stack([wholes, answered, rate_wholes[:, 1:], help_wholes]),
     )
+
+
+def help_table(items: Sequence[EvaluationItem], known: Known | None) -> tuple[Floats, Floats]:
+    """Numerators and denominators of TOOL_HELP, all shares of the questions; undefined while nothing is known."""
+    shape = (len(items), len(TOOL_HELP))
+    if known is None:
+        return np.zeros(shape), np.zeros(shape)
+    cells = [cell_of(known, item) for item in items]
+    parts = [[cell in SUMS.get(name, (name,)) for name in TOOL_HELP] for cell in cells]
+    return np.array(parts, dtype=np.float64).reshape(shape), np.ones(shape)
+
+
+def _group(
+    rows: Sequence[Row],
+    reference: Row,
+    kinds: frozenset[str],
+    settings: AblationSettings,
+    known: Known | None,
+) -> Group:
+    tables = [measure_table([item for item in row.items if item.kind in kinds], known) for row in rows]
+    parts, wholes = (np.concatenate(side, axis=1) for side in zip(*tables, strict=True))
+    before, before_of = (np.tile(side, len(rows)) for side in tables[rows.index(reference)])
     intervals = ratio_bootstrap(
         before,
         before_of,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import jinja2
 
-from components.ablation.measures import LOWER_IS_BETTER, Cell, Group
+from components.ablation.measures import LOWER_IS_BETTER, NEITHER_IS_BETTER, Cell, Group
 from components.ablation.rows import Row
 from components.ablation.settings import AblationSettings
 from components.ablation.table import HEADERS, ONE_SEED, norm, percent, points
@@ -20,6 +20,15 @@ HINTS = {
     "executed_ce": "calls that failed otherwise",
     "executed_va": "questions that end in an answer that is no refusal",
     "accuracy": "answers that contain an accepted one",
+    "exact_match": "answers that are an accepted one",
+    "invoke_rate": "calls in the first turn, a question",
+    "pass_rate": "calls whose reply has no error",
+    "answerable_rate": "calls whose reply holds an accepted answer",
+    "called_share": "questions with a call",
+    "overuse": "questions that the base model knows without tools, and a tool was called",
+    "harmed": "of those, the ones whose answer was then wrong, as a share of all questions",
+    "underuse": "questions that it does not know, and no tool was called",
+    "rescued": "questions that it does not know, a tool was called, and the answer is right",
 }
 
 
@@ -33,7 +42,10 @@ def render_report(rows: Sequence[Row], groups: Mapping[str, Group], settings: Ab
         lstrip_blocks=True,
     )
     return environment.get_template("report.html.j2").render(
-        tables=[_table(name, group, rows, settings.reference) for name, group in groups.items()],
+        tables=[_table(name, group, rows, settings) for name, group in groups.items()],
+        title=settings.title,
+        explanation=settings.explanation,
+        trainings=settings.trainings,
         reference=settings.reference,
         confidence=f"{100 * settings.confidence:g}",
         samples=settings.samples,
@@ -41,26 +53,29 @@ def render_report(rows: Sequence[Row], groups: Mapping[str, Group], settings: Ab
     )
 
 
-def _table(name: str, group: Group, rows: Sequence[Row], reference: str) -> dict[str, object]:
-    measures = group.measured()
+def _table(name: str, group: Group, rows: Sequence[Row], settings: AblationSettings) -> dict[str, object]:
+    measures = group.measured(settings.measures)
     return {
         "title": "All questions" if name == OVERALL else name.replace("_", " "),
         "open": name == OVERALL,
         "questions": group.questions,
-        "headers": [
-            {"name": HEADERS[one], "hint": HINTS[one], "falls": one in LOWER_IS_BETTER} for one in measures
-        ],
+        "headers": [{"name": HEADERS[one] + _arrow(one), "hint": HINTS[one]} for one in measures],
         "rows": [
             {
                 "title": row.title,
-                "is_reference": row.title == reference,
+                "is_reference": row.title == settings.reference,
                 "cells": [_cell(measure, group.cells[row.title][measure]) for measure in measures],
-                "sft": norm(row.moved.sft),
-                "ppo": norm(row.moved.ppo),
+                "moved": [norm(value) for value in row.moved],
             }
             for row in rows
         ],
     }
+
+
+def _arrow(measure: str) -> str:
+    if measure in NEITHER_IS_BETTER:
+        return ""
+    return " \u2193" if measure in LOWER_IS_BETTER else " \u2191"
 
 
 def _cell(measure: str, cell: Cell) -> dict[str, str]:
@@ -68,6 +83,8 @@ def _cell(measure: str, cell: Cell) -> dict[str, str]:
     if found is None:
         return {"value": percent(cell.value), "difference": "", "interval": "", "tone": "neutral"}
     rises, falls = found.low > 0, found.high < 0
+    if measure in NEITHER_IS_BETTER:
+        rises = falls = False
     if measure in LOWER_IS_BETTER:
         rises, falls = falls, rises
     return {

@@ -1,10 +1,7 @@
 """The rows of an ablation: one evaluation each, known by its title, and how far its adapter moved."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-
-from pydantic import JsonValue
 
 from components.contracts.artifacts import Artifact
 from components.contracts.errors import InputError
@@ -12,15 +9,12 @@ from components.contracts.jsonl import read_records
 from components.contracts.manifests import Manifest
 from components.contracts.nearest import nearest
 from components.contracts.records import EvaluationItem
+from components.scoring.conditions import check_same_conditions
 from components.scoring.pairing import pair_by_id
 
-
-@dataclass(frozen=True)
-class Moved:
-    """Frobenius norms of what SFT changed against the base model, and PPO against that; None: not done."""
-
-    sft: float | None = None
-    ppo: float | None = None
+# Of the weights that a row's first and second training changed: the Frobenius norms; None: not done.
+Moved = tuple[float | None, float | None]
+UNMOVED: Moved = (None, None)
 
 
 @dataclass(frozen=True)
@@ -30,7 +24,7 @@ class Row:
     title: str
     items: Sequence[EvaluationItem]
     adapter: str = ""
-    moved: Moved = Moved()
+    moved: Moved = UNMOVED
 
 
 def title_of(evaluation: Artifact) -> str:
@@ -64,23 +58,18 @@ def in_order(evaluations: Sequence[Artifact], titles: Sequence[str]) -> list[Art
     return [found[title] for title in titles]
 
 
-def check_comparable(evaluations: Sequence[Artifact]) -> None:
+def check_comparable(evaluations: Sequence[Artifact], may_differ: Collection[str]) -> None:
     """Refuse evaluations of different question sets, base models or settings.
+
+    may_differ: dotted names of details that are free, such as "settings.variant".
 
     Raises:
         InputError: names the two rows and what differs.
     """
     first = evaluations[0]
     for other in evaluations[1:]:
-        for name, one, two in (
-            ("question_set", *(side.manifest.lineage.get("question_set", "") for side in (first, other))),
-            *_details(first.manifest.details, other.manifest.details),
-        ):
-            if one != two:
-                raise InputError(
-                    f"evaluations {title_of(first)!r} and {title_of(other)!r}: made with different {name}, "
-                    "expected policies alone to differ"
-                )
+        names = (f"evaluations {title_of(first)!r}", repr(title_of(other)))
+        check_same_conditions(names, first.manifest, other.manifest, may_differ=may_differ)
 
 
 def read_rows(
@@ -88,7 +77,8 @@ def read_rows(
 ) -> list[Row]:
     """One row an evaluation, its items in the order of the reference's.
 
-    adapters: by digest; those of SFT, and those of PPO, whose lineage names theirs as `initial`.
+    adapters: by digest; those of the first training, and those of the second, whose lineage names theirs as
+    `initial`.
 
     Raises:
         InputError: an evaluation judged other questions, or an adapter that is not among `adapters`.
@@ -118,30 +108,16 @@ def read_items(evaluation: Artifact) -> list[EvaluationItem]:
 
 
 def moved_of(digest: str, adapters: Mapping[str, Manifest]) -> Moved:
-    """How far the training behind an adapter moved, step by step; nothing for the base model."""
+    """How far the trainings behind an adapter moved, one by one; nothing for the base model."""
     if not digest:
-        return Moved()
+        return UNMOVED
     manifest = adapters[digest]
     initial = manifest.lineage.get("initial", "")
     if initial in adapters:
-        return Moved(sft=_norm(adapters[initial]), ppo=_norm(manifest))
-    return Moved(sft=_norm(manifest))
+        return _norm(adapters[initial]), _norm(manifest)
+    return _norm(manifest), None
 
 
 def _norm(manifest: Manifest) -> float | None:
     value = manifest.details.get("moved")
     return float(value) if isinstance(value, int | float) else None
-
-
-def _details(
-    one: Mapping[str, JsonValue], two: Mapping[str, JsonValue]
-) -> list[tuple[str, str | None, str | None]]:
-    """Both sides of each entry but the title, as JSON; of `settings` entry by entry."""
-    found: list[tuple[str, str | None, str | None]] = []
-    for name in sorted((one.keys() | two.keys()) - {"title"}):
-        left, right = one.get(name), two.get(name)
-        if isinstance(left, dict) and isinstance(right, dict):
-            found += [(f"{name}.{key}", a, b) for key, a, b in _details(left, right)]
-        else:
-            found.append((name, json.dumps(left, sort_keys=True), json.dumps(right, sort_keys=True)))
-    return found

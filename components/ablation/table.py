@@ -21,8 +21,17 @@ HEADERS = {
     "executed_ce": "CE",
     "executed_va": "VA",
     "accuracy": "accuracy",
+    "exact_match": "EM",
+    "invoke_rate": "IR",
+    "pass_rate": "PR",
+    "answerable_rate": "AR",
+    "called_share": "called",
+    "overuse": "overuse",
+    "harmed": "harmed",
+    "underuse": "underuse",
+    "rescued": "rescued",
 }
-ONE_SEED = "Every row is one training with one seed: another seed may change the order of rows that lie close together."
+ONE_SEED = "Every trained row is one training with one seed: another seed may change the order of rows that lie close together."
 
 
 def summary_of(
@@ -33,12 +42,13 @@ def summary_of(
         "reference": settings.reference,
         "confidence": settings.confidence,
         "seeds": 1,
+        "trainings": list(settings.trainings),
         "rows": [
             {
                 "title": row.title,
                 "adapter": row.adapter,
-                "moved": asdict(row.moved),
-                "groups": _cells(row, groups),
+                "moved": dict(moved_by_name(row, settings)),
+                "groups": _cells(row, groups, settings.measures),
             }
             for row in rows
         ],
@@ -49,14 +59,13 @@ def summary_of(
 def markdown_table(rows: Sequence[Row], groups: Mapping[str, Group], settings: AblationSettings) -> str:
     """The table over all questions: each rate in percent, and its difference in points with the interval."""
     group = groups[OVERALL]
-    measures = group.measured()
-    headers = ["", *(HEADERS[measure] + arrow(measure) for measure in measures), "SFT moved", "PPO moved"]
+    measures = group.measured(settings.measures)
+    moved = [f"{name} moved" for name in settings.trainings]
+    headers = ["", *(HEADERS[measure] + arrow(measure) for measure in measures), *moved]
     lines = [f"| {' | '.join(headers)} |", f"|---{'|---:' * (len(headers) - 1)}|"]
     for row in rows:
         shown = [show_cell(group.cells[row.title][measure]) for measure in measures]
-        lines.append(
-            f"| {' | '.join([_plain(row.title), *shown, norm(row.moved.sft), norm(row.moved.ppo)])} |"
-        )
+        lines.append(f"| {' | '.join([_plain(row.title), *shown, *map(norm, row.moved)])} |")
     notes = [
         f"{group.questions} questions. In brackets: the difference from {_plain(settings.reference)!r} in points, "
         f"and its {100 * settings.confidence:g} % interval by paired bootstrap over the questions.",
@@ -65,18 +74,26 @@ def markdown_table(rows: Sequence[Row], groups: Mapping[str, Group], settings: A
     return "\n".join(["# Ablation", "", *lines, "", *notes, ""])
 
 
-def scalar_metrics(rows: Sequence[Row], groups: Mapping[str, Group]) -> dict[str, float]:
+def scalar_metrics(
+    rows: Sequence[Row], groups: Mapping[str, Group], settings: AblationSettings
+) -> dict[str, float]:
     """What KFP's Metrics shows: each row's rates over all questions, and how far its adapter moved."""
     found: dict[str, float] = {}
     for row in rows:
         name = re.sub(r"[^a-z0-9]+", "_", row.title.lower()).strip("_")
-        for measure, cell in groups[OVERALL].cells[row.title].items():
+        for measure in settings.measures:
+            cell = groups[OVERALL].cells[row.title][measure]
             if cell.value is not None:
                 found[f"{name}_{measure}"] = cell.value
-        for step, value in asdict(row.moved).items():
+        for step, value in moved_by_name(row, settings).items():
             if value is not None:
                 found[f"{name}_moved_{step}"] = value
     return found
+
+
+def moved_by_name(row: Row, settings: AblationSettings) -> dict[str, float | None]:
+    """How far each training of a row moved, by the training's name in small letters."""
+    return {name.lower(): value for name, value in zip(settings.trainings, row.moved, strict=True)}
 
 
 def show_cell(cell: Cell) -> str:
@@ -107,14 +124,14 @@ def arrow(measure: str) -> str:
     return " (lower is better)" if measure in LOWER_IS_BETTER else ""
 
 
-def _cells(row: Row, groups: Mapping[str, Group]) -> dict[str, JsonValue]:
+def _cells(row: Row, groups: Mapping[str, Group], measures: Sequence[str]) -> dict[str, JsonValue]:
     return {
         name: {
             measure: {
                 "value": cell.value,
                 "difference": asdict(cell.difference) if cell.difference else None,
             }
-            for measure, cell in group.cells[row.title].items()
+            for measure, cell in ((one, group.cells[row.title][one]) for one in measures)
         }
         for name, group in groups.items()
     }

@@ -4,11 +4,14 @@ A training stage whose name is not in it is off and hands its adapter on; `none`
 included. An empty text leaves every stage on, as it is when run by itself.
 """
 
+from collections.abc import Sequence
+
 from components.contracts.errors import InputError
 from components.contracts.nearest import nearest
 
 METHODS = ("sft", "ppo", "mcts", "dpo")
 NONE = "none"
+WHOLE_KINDS = ("response", "conversation", "masked_conversation")  # of PairKind, those made from outcomes
 
 
 def is_on(stage: str, method: str) -> bool:
@@ -19,13 +22,34 @@ def is_on(stage: str, method: str) -> bool:
     Raises:
         InputError: an unknown name; the nearest is offered.
     """
-    names = [name.strip() for name in method.split(",") if name.strip()]
-    for name in names:
-        if name not in (*METHODS, NONE):
-            known = (*METHODS, NONE)
-            raise InputError(f"method: unknown {name!r}{nearest(name, known)}; known: {', '.join(known)}")
+    names = method_names(method, (*METHODS, NONE))
     if not names:
         return True
     if NONE in names:
         return False
     return stage in names or stage not in METHODS
+
+
+def method_names(method: str, known: Sequence[str]) -> tuple[str, ...]:
+    """The names in a method's text, each one of `known`.
+
+    Raises:
+        InputError: an unknown name; the nearest is offered.
+    """
+    names = tuple(name.strip() for name in method.split(",") if name.strip())
+    for name in names:
+        if name not in known:
+            raise InputError(f"method: unknown {name!r}{nearest(name, known)}; known: {', '.join(known)}")
+    return names
+
+
+def check_kind(kind: str) -> None:
+    """Refuse a kind of preference pairs that is none of WHOLE_KINDS; empty leaves it to the stage's settings.
+
+    Raises:
+        InputError: an unknown kind; the nearest is offered.
+    """
+    if kind and kind not in WHOLE_KINDS:
+        raise InputError(
+            f"kind: unknown {kind!r}{nearest(kind, WHOLE_KINDS)}; known: {', '.join(WHOLE_KINDS)}"
+        )

@@ -14,7 +14,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m components.preflight", description=__doc__)
     for name in ("questions", "base-model", "tools-url"):
         parser.add_argument(f"--{name}", required=True)
-    for name in ("artifact-store", "checkpoint-root", "publish-to", "settings", "stage-settings"):
+    for name in (
+        "artifact-store",
+        "checkpoint-root",
+        "publish-to",
+        "settings",
+        "stage-settings",
+        "method",
+        "kind",
+    ):
         parser.add_argument(f"--{name}", default="")
     parser.add_argument("--report", type=Path, default=Path("preflight.md"), help="where the report goes")
     given = vars(parser.parse_args(arguments))

@@ -24,6 +24,11 @@ def preflight(
     ppo_settings: str = "",
     promotion_settings: str = "",
     ablation_settings: str = "",
+    preferences_settings: str = "",
+    dpo_settings: str = "",
+    rounds_settings: str = "",
+    method: str = "",
+    kind: str = "",
 ) -> None:
     """Look at endpoints, secrets, questions, model, GPU, disk and settings before anything costs money.
 
@@ -44,15 +49,21 @@ def preflight(
         ppo_settings: JSON settings of PPO, likewise; empty when the pipeline has no such stage.
         promotion_settings: JSON settings of promotion, likewise.
         ablation_settings: JSON settings of the ablation's table, likewise.
+        preferences_settings: JSON settings of the preference pairs, likewise.
+        dpo_settings: JSON settings of DPO, likewise.
+        rounds_settings: JSON settings of the judge between rounds, likewise.
+        method: Ways of training that the run uses; empty for all that the pipeline has.
+        kind: Kind of preference pairs; empty leaves it to preferences_settings.
     """
     import json
 
     from components.preflight.run import run
 
     stages = {"ingest": ingest_settings, "trace_generation": trace_generation_settings}
-    stages |= {"error_labeling": error_labeling_settings, "sft": sft_settings}
-    stages |= {"ppo": ppo_settings, "evaluation": evaluation_settings}
+    stages |= {"error_labeling": error_labeling_settings, "preferences": preferences_settings}
+    stages |= {"sft": sft_settings, "dpo": dpo_settings, "ppo": ppo_settings}
+    stages |= {"evaluation": evaluation_settings, "rounds": rounds_settings}
     stages |= {"promotion": promotion_settings, "ablation": ablation_settings}
     texts = (questions, base_model, tools_url, artifact_store, checkpoint_root, publish_to, settings)
     there = {stage: text for stage, text in stages.items() if text}
-    run(*texts, stage_settings=json.dumps(there), report=report)
+    run(*texts, stage_settings=json.dumps(there), report=report, method=method, kind=kind)

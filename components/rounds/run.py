@@ -60,7 +60,7 @@ def run(
     past = _past(earlier, judged, zero, options, artifact_store)
     last = past.records[-1]
     found = Round(
-        title=_title(judged),
+        title=_title(judged) if trained else "",  # an evaluation that was handed on has an older title
         adapter=policy.digest,
         evaluation=judged.digest,
         labeled=practised.digest,

@@ -18,10 +18,7 @@ one thread. TRL, many times slower, is measured once, one step after one to warm
 """
 
 import json
-import os
-import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -30,39 +27,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.arms import HIDDEN, VOCABULARY, gradient_difference, make_model, peak_mib, run_arm
+
 ROUNDS = 3
 STEPS = 2  # timed, after one to warm up
-VOCABULARY, HIDDEN = 49_152, 576
 PROMPT, CONTINUATIONS, NEW, MICRO_BATCH = 400, 8, 48, 4
 ROWS, TOKENS, SUPERVISED = 4, 512, 0.25
 OURS = ("shared", "linear", "supervised", "full_logits")
 TRL = "1.16.0"
 TOLERANCE = 1e-5
 Step = Callable[[Any], float]  # adds the gradient to the model's parameters, returns the loss
-
-
-def make_model() -> Any:
-    """SmolLM2-135M's shape, random weights, LoRA on q and v as in the paper; its B is not 0, so A has gradient."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=VOCABULARY,
-        hidden_size=HIDDEN,
-        intermediate_size=1536,
-        num_hidden_layers=30,
-        num_attention_heads=9,
-        num_key_value_heads=3,
-        tie_word_embeddings=True,
-    )
-    model: Any = LlamaForCausalLM(config)
-    model = get_peft_model(model, LoraConfig(r=16, lora_alpha=8, target_modules=["q_proj", "v_proj"]))
-    for name, parameter in model.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(parameter, std=0.02)
-    return model.train()
 
 
 def continuations() -> list[list[int]]:
@@ -207,36 +181,6 @@ def stand_in_tokenizer() -> Any:
     )
 
 
-def peak_mib() -> float:
-    """This process's, resident."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def run_arm(python: str, arm: str, gradients: Path) -> dict[str, Any]:
-    """One measurement in a process of its own; RuntimeError with its last line when it fails."""
-    done = subprocess.run(
-        [python, "-m", "tests.benchmarks.sft", arm, str(gradients)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
-    )
-    if done.returncode:
-        raise RuntimeError(f"{arm}: {(done.stderr.strip().splitlines() or ['no output'])[-1]}")
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
-
-
-def gradient_difference(folder: Path, first: str, second: str) -> float:
-    """The largest difference of two arms' gradients, relative to the largest entry of its tensor."""
-    from safetensors.torch import load_file
-
-    one, other = (load_file(folder / f"{arm}.safetensors") for arm in (first, second))
-    if one.keys() != other.keys():
-        return float("inf")
-    return max(float((one[name] - other[name]).abs().max() / other[name].abs().max()) for name in one)
-
-
 def main() -> int:
     """Measure the arms in turn and print the result."""
     from tests.benchmarks.peers import STACK, PeerUnavailableError, peer_python
@@ -252,7 +196,9 @@ def main() -> int:
         for number in range(ROUNDS):
             for arm in [arm for arm in found if number == 0 or arm != "trl"]:
                 try:
-                    found[arm].append(run_arm(pythons[arm], arm, folder / f"{arm}.safetensors"))
+                    found[arm].append(
+                        run_arm("tests.benchmarks.sft", pythons[arm], arm, folder / f"{arm}.safetensors")
+                    )
                 except RuntimeError as error:
                     if arm != "trl":
                         raise

@@ -19,7 +19,7 @@ import boto3
 import psutil
 import pytest
 
-from components.contracts.artifacts import read_manifest
+from components.contracts.artifacts import open_artifact, read_manifest
 from components.contracts.jsonl import write_records
 from tests.test_model import build_test_model, plain_questions, word_problems
 
@@ -46,9 +46,12 @@ STAGES = (
     "Ingest",
     "Trace generation",
     "Error labeling",
+    "Preference pairs",
     "SFT",
+    "DPO",
     "Evaluation before",
     "Evaluation after",
+    "Evaluation without tools",
     "Promotion",
 )
 
@@ -203,9 +206,12 @@ def test_artifacts_lie_in_the_store_and_only_manifests_in_the_folder(finished: F
         "for-loop-1-iteration-0/trace-generation/traces": "traces/1",
         "for-loop-1-iteration-1/trace-generation/traces": "traces/1",
         "error-labeling/labeled": "labeled_traces/1",
+        "preferences/pairs": "preference_pairs/1",
         "sft/adapter": "adapter/1",
+        "dpo/adapter": "adapter/1",
         "evaluation/evaluation": "evaluation/1",
         "evaluation-2/evaluation": "evaluation/1",
+        "evaluation-3/evaluation": "evaluation/1",
         "promotion/comparison": "comparison/1",
     }
     for path, schema in expected.items():
@@ -232,6 +238,18 @@ def test_the_run_folder_holds_what_people_want(finished: Finished) -> None:
     assert json.loads((adapter / "policy.json").read_text(encoding="utf-8"))["template_hash"]
     assert "before  after" in finished.output
     assert finished.output.rstrip().endswith("report.html")
+
+
+def test_dpo_is_off_by_itself_and_hands_the_adapter_of_sft_on(finished: Finished) -> None:
+    digests = {
+        stage: open_artifact(finished.pipeline / stage / "adapter", "adapter/1", verify=False).digest
+        for stage in ("sft", "dpo")
+    }
+    assert digests["dpo"] == digests["sft"]
+    after = read_manifest(finished.pipeline / "evaluation-2" / "evaluation")
+    assert after.lineage["adapter"] == digests["sft"]
+    assert after.details["title"] == "after sft"
+    assert read_manifest(finished.pipeline / "preferences" / "pairs").counts["pairs"] == 0
 
 
 def test_a_killed_training_went_on_from_its_checkpoint(finished: Finished) -> None:

@@ -12,10 +12,11 @@ from kfp import dsl
 
 from components.ablation.__main__ import main
 from components.ablation.run import run
+from components.ablation.settings import AblationSettings
 from components.contracts.artifacts import Artifact, open_artifact
 from components.contracts.errors import InputError
 from components.storage import open_input, write_output
-from tests.ablation_samples import TITLES, judged_by_gold, write_arms, write_row
+from tests.ablation_samples import TITLES, answered, judged_by_gold, write_arms, write_moved, write_row
 
 FAST = '{"samples": 200}'
 RIGHT = {
@@ -36,7 +37,6 @@ def gather(arms: dict[str, list[Artifact]], output: Path, *, settings: str = FAS
         for name in ("without", "with", "sft", "ppo")
     ]
     run(
-        dsl.Dataset(uri=str(arms["base"][0].folder)),
         *lists,
         settings,
         store,
@@ -44,6 +44,7 @@ def gather(arms: dict[str, list[Artifact]], output: Path, *, settings: str = FAS
         metrics,
         dsl.HTML(uri=str(output / "report.html")),
         dsl.Markdown(uri=str(output / "table.md")),
+        dsl.Dataset(uri=str(arms["base"][0].folder)),
     )
     return metrics.metadata
 
@@ -123,8 +124,8 @@ def test_a_row_that_nobody_expects_is_named(arms: dict[str, list[Artifact]], tmp
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"questions": "r" * 64}, "made with different question_set"),
-        ({"temperature": 1.0}, "made with different settings.temperature"),
+        ({"questions": "r" * 64}, "judged different question sets"),
+        ({"temperature": 1.0}, "made under different settings.temperature"),
         ({"adapter": "a" * 64}, "judged adapter aaaaaaaaaaaa, which is none of those given"),
     ],
 )
@@ -171,3 +172,110 @@ def test_torch_is_not_needed() -> None:
     code = "import sys, components.ablation.run; print({'torch', 'transformers'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
+
+
+GRID = AblationSettings.parse('{"preset": "demo"}')
+
+
+def write_grid(folder: Path, *, variant_of_sft: str = "single_step") -> dict[str, list[Artifact]]:
+    """The grid's rows: prompts, then arms whose SFT or DPO handed its adapter on. Right answers grow by the row.
+
+    Without tools the base model knows q0 and q1; with a tool every row from "SFT tools" on calls in each question.
+    """
+    found: dict[str, list[Artifact]] = {"prompts": [], "arms": [], "sft": [], "dpo": []}
+    for number, title in enumerate(GRID.rows):
+        trained = not title.startswith("zero-shot")
+        items = [answered(f"q{index}", index < 2 + number // 2, calls=int(trained)) for index in range(8)]
+        variant = {"zero-shot plain": "plain", "zero-shot CoT": "cot", "SFT no tool": "cot"}.get(
+            title, variant_of_sft
+        )
+        adapter = ""
+        if trained:
+            tuned = write_moved(folder / f"sft {title}", 0.0 if title.startswith("DPO") else 2.0)
+            last = tuned
+            if title.startswith("DPO"):
+                last = write_moved(folder / f"dpo {title}", 0.5, initial=tuned.digest)
+            found["sft"].append(tuned)
+            found["dpo"].append(last)
+            adapter = last.digest
+        row = write_row(folder / f"row {title}", title, items, adapter=adapter, variant=variant)
+        found["arms" if trained else "prompts"].insert(0, row)
+    return found
+
+
+def gather_grid(grid: dict[str, list[Artifact]], output: Path, settings: str, **more: Any) -> dict[str, Any]:
+    lists = [
+        [dsl.Artifact(uri=str(one.folder)) for one in grid[name]]
+        for name in ("prompts", "arms", "sft", "dpo")
+    ]
+    run(
+        *lists,
+        settings,
+        "",
+        dsl.Dataset(uri=str(output / "comparison")),
+        dsl.Metrics(uri="metrics"),
+        dsl.HTML(uri=str(output / "report.html")),
+        dsl.Markdown(uri=str(output / "table.md")),
+        **more,
+    )
+    summary: dict[str, Any] = json.loads((output / "comparison/summary.json").read_text())
+    return summary
+
+
+def test_the_grid_tells_prompts_recipes_and_kinds_apart(tmp_path: Path) -> None:
+    summary = gather_grid(write_grid(tmp_path), tmp_path / "out", '{"preset": "demo", "samples": 200}')
+    assert [row["title"] for row in summary["rows"]] == list(
+        GRID.rows
+    )  # no base model above them: it is a row
+    rows = {row["title"]: row for row in summary["rows"]}
+    cells = {title: row["groups"]["overall"] for title, row in rows.items()}
+    assert summary["reference"] == "zero-shot single-step"
+    assert cells["zero-shot single-step"]["accuracy"] == {"value": 3 / 8, "difference": None}
+    assert cells["DPO response"]["accuracy"]["value"] == 5 / 8
+    assert cells["DPO response"]["accuracy"]["difference"]["mean"] == pytest.approx(2 / 8)
+    assert cells["DPO response"]["exact_match"]["value"] == 5 / 8
+    assert cells["SFT tools"]["invoke_rate"]["value"] == cells["SFT tools"]["called_share"]["value"] == 1.0
+    assert cells["SFT tools"]["pass_rate"]["value"] == 1.0
+    assert cells["SFT tools"]["answerable_rate"]["value"] == 0.0
+    assert cells["zero-shot CoT"]["pass_rate"]["value"] is None
+    assert rows["SFT mixture"]["moved"] == {"sft": 2.0, "dpo": None}
+    assert rows["DPO conversation"]["moved"] == {"sft": 0.0, "dpo": 0.5}
+    assert rows["zero-shot plain"]["moved"] == {"sft": None, "dpo": None}
+    # The row without tools knows q0 and q1: one that calls everywhere overuses there and rescues what it has beyond.
+    helped = {
+        name: cells["DPO response"][name]["value"] for name in ("overuse", "harmed", "underuse", "rescued")
+    }
+    assert helped == {"overuse": 2 / 8, "harmed": 0.0, "underuse": 0.0, "rescued": 3 / 8}
+    assert cells["zero-shot single-step"]["underuse"]["value"] == 6 / 8
+    page = (tmp_path / "out/report.html").read_text()
+    assert "DPO moved" in page
+    assert "PPO" not in page
+    assert "rescued" in (tmp_path / "out/table.md").read_text()
+
+
+def test_another_evaluation_without_tools_tells_what_is_known(tmp_path: Path) -> None:
+    items = [answered(f"q{index}", index == 7, calls=0) for index in range(8)]
+    unaided = write_row(tmp_path / "unaided", "base model without tools", items, variant="cot")
+    given = {"without_tools": dsl.Dataset(uri=str(unaided.folder))}
+    settings = json.dumps({"preset": "demo", "samples": 200})
+    summary = gather_grid(write_grid(tmp_path), tmp_path / "out", settings, **given)
+    found = {row["title"]: row["groups"]["overall"] for row in summary["rows"]}["DPO response"]
+    helped = {name: found[name]["value"] for name in ("overuse", "harmed", "rescued")}
+    assert helped == {"overuse": 1 / 8, "harmed": 1 / 8, "rescued": 5 / 8}
+
+
+def test_only_the_settings_that_may_differ_may(tmp_path: Path) -> None:
+    grid = write_grid(tmp_path)
+    with pytest.raises(InputError, match=r"made under different settings\.variant"):
+        gather_grid(grid, tmp_path / "out", '{"preset": "demo", "may_differ": []}')
+    items = [answered(f"q{index}", True, calls=1) for index in range(8)]
+    hot = write_row(tmp_path / "hot", "zero-shot plain", items, temperature=1.0)
+    grid["prompts"][-1] = hot
+    with pytest.raises(InputError, match=r"made under different settings\.temperature"):
+        gather_grid(grid, tmp_path / "out", '{"preset": "demo"}')
+
+
+def test_a_row_without_tools_that_called_them_is_refused(tmp_path: Path) -> None:
+    settings = json.dumps({"preset": "demo", "without_tools": "SFT tools"})
+    with pytest.raises(InputError, match="was answered with a call, expected none"):
+        gather_grid(write_grid(tmp_path), tmp_path / "out", settings)

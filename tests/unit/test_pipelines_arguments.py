@@ -36,7 +36,8 @@ def test_settings_that_are_sent_are_what_the_stage_reads(pipeline: str, preset: 
     for stage in stages:
         cls = settings_class(stage)
         chosen = cls.parse(json.dumps({"preset": meant}) if meant in cls.presets else "")
-        assert cls.parse(str(sent[stage + SETTINGS])) == chosen
+        more = facts.demo_settings.get(stage, {}) if preset == "demo" else {}
+        assert cls.parse(str(sent[stage + SETTINGS])) == cls.parse(chosen.canonical(), json.dumps(more))
 
 
 def test_the_demo_of_tl_training_is_its_own() -> None:
@@ -53,9 +54,9 @@ def test_the_demo_of_tl_training_is_its_own() -> None:
 
 @pytest.mark.parametrize("pipeline", PIPELINES)
 def test_the_demo_brings_its_questions(pipeline: str) -> None:
-    parameters, corpus = _local_parameters(pipeline, parse_arguments(pipeline, ["preset=demo"]))
+    parameters, corpus = _local_parameters(parse_arguments(pipeline, ["preset=demo"]))
     assert parameters["questions"] == PIPELINES[pipeline].demo_questions
-    assert corpus == ("demo://" if pipeline == "self_training" else "")
+    assert corpus == ("demo://" if pipeline.startswith("self_training") else "")
 
 
 def test_overrides_start_at_the_preset() -> None:
@@ -120,6 +121,17 @@ def test_values_keep_equal_signs_and_text() -> None:
         (["questions=a", "questions=b"], "questions: given twice"),
         (["tolerations={}"], "tolerations: expected a JSON list"),
         (["node_selector=gpu"], "node_selector: expected a JSON object"),
+        (["method=dop"], "method: unknown 'dop' (did you mean 'dpo'?); known: sft, dpo"),
+        (["method=sft,ppo"], "method: unknown 'ppo' (did you mean 'dpo'?); known: sft, dpo"),
+        (["method="], "method: empty; expected one or more of sft, dpo"),
+        (
+            ["kind=mask_conversation"],
+            "kind: unknown 'mask_conversation' (did you mean 'masked_conversation'?)",
+        ),
+        (["rounds=0"], "rounds: expected a whole number from 1 to 32, got '0'"),
+        (["rounds=many"], "rounds: expected a whole number from 1 to 32, got 'many'"),
+        (["rouns=2"], "unknown parameter 'rouns' (did you mean 'rounds'?)"),
+        (["rounds=2", "rounds.margn=0"], "rounds_settings: unknown key 'margn' (did you mean 'margin'?)"),
     ],
 )
 def test_bad_words_get_one_line(words: list[str], said: str) -> None:
@@ -147,3 +159,58 @@ def test_bad_places_are_refused_before_anything_starts(words: list[str], said: s
     assert isinstance(result.exception, InputError)
     assert said in str(result.exception)
     assert not (tmp_path / "runs").exists()
+
+
+def test_rounds_turn_self_training_into_its_rounds() -> None:
+    for words, pipeline, rounds in (
+        (["self_training"], "self_training", 0),
+        (["self_training", "rounds=1"], "self_training", 0),
+        (["self_training", "rounds=3"], "self_training_rounds", 3),
+        (["self_training", "rounds=5", "method=sft,dpo", "kind=response"], "self_training_rounds", 5),
+        (["self_training_rounds"], "self_training_rounds", 3),
+        (["self_training_rounds", "rounds=1"], "self_training_rounds", 1),
+    ):
+        given = parse_arguments(words[0], words[1:])
+        assert (given.pipeline, given.rounds) == (pipeline, rounds)
+        assert set(given.parameters) <= set(declared_parameters(pipeline))
+    assert given.parameters.get("method") is None
+    with pytest.raises(InputError, match=r"^rounds: tl_training has none; expected self_training$"):
+        parse_arguments("tl_training", ["rounds=2"])
+
+
+def test_the_demo_of_the_grid_practises_without_tools_too() -> None:
+    def samples(*words: str) -> int:
+        sent = parse_arguments("self_training_grid", words).parameters["trace_generation_settings"]
+        return int(json.loads(str(sent))["no_tool_samples"])
+
+    assert samples("preset=demo") == 3
+    assert samples("preset=demo", "trace_generation.no_tool_samples=2") == 2
+    assert samples() >= 1  # the paper's preset has them by itself
+    assert settings_of("trace_generation", "preset=demo")["no_tool_samples"] == 0
+
+
+def test_help_tells_of_method_kind_and_rounds() -> None:
+    said = " ".join(CliRunner().invoke(app, ["run", "--help"]).output.split())
+    for word in ("method=", "kind=", "rounds=", "masked_conversation"):
+        assert word in said
+
+
+def test_compiling_another_number_of_rounds_for_a_cluster(tmp_path: Any) -> None:
+    out = tmp_path / "five.yaml"
+    command = ["compile", "self_training", "--rounds", "2", "--out", str(out)]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.exception
+    assert out.read_text(encoding="ascii").count("name: 'Round 2: DPO'") == 1
+    for words, said in (
+        (["self_training_rounds", "--rounds", "5"], "--rounds: expected --out FILE too"),
+        (["--out", str(out)], "--out: expected the name of one pipeline"),
+        (
+            ["self_trainin", "--out", str(out)],
+            "unknown pipeline 'self_trainin' (did you mean 'self_training'?)",
+        ),
+        (["tl_ablation", "--rounds", "2", "--out", str(out)], "rounds: tl_ablation has none"),
+        (["tl_ablation", "--out", str(tmp_path / "no" / "x.yaml")], "No such file or directory"),
+    ):
+        refused = CliRunner().invoke(app, ["compile", *words])
+        assert isinstance(refused.exception, InputError), words
+        assert said in str(refused.exception)

@@ -7,9 +7,13 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
+from pipelines.compile import compiled_path, package_path
 from pipelines.follow import follow as follow_log
+from pipelines.local_dag import last_task
+from pipelines.local_run import read_spec, task_names
 from pipelines.log_lines import StageProgress, split_thread
 from pipelines.loop_output import WholeLines
 from pipelines.processes import StopRequest, running
@@ -134,3 +138,22 @@ def test_a_row_of_a_loop_adds_up_the_arms_at_work() -> None:
     ]
     assert len(said) == 5
     assert said[4].startswith("SFT: done in")
+
+
+def test_of_several_tasks_of_a_stage_the_last_ones_output_is_shown(tmp_path: Path) -> None:
+    for name in ("rounds", "rounds-2", "rounds-10", "rounds-extra"):
+        (tmp_path / "run" / name).mkdir(parents=True)
+    assert last_task(tmp_path, "rounds").name == "rounds-10"
+    with pytest.raises(LookupError, match="no task 'promotion'"):
+        last_task(tmp_path, "promotion")
+
+
+def test_the_package_of_a_run_is_the_committed_file_or_one_made_for_its_rounds(tmp_path: Path) -> None:
+    assert package_path("self_training", 0, tmp_path) == compiled_path("self_training")
+    assert package_path("self_training_rounds", 3, tmp_path) == compiled_path("self_training_rounds")
+    assert list(tmp_path.iterdir()) == []
+    made = package_path("self_training_rounds", 1, tmp_path)
+    assert made.parent == tmp_path
+    names = set(task_names(read_spec(made)).values())
+    assert "Round 1: Judgement" in names
+    assert "Round 2: Judgement" not in names

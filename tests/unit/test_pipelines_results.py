@@ -105,7 +105,8 @@ def test_the_table_of_an_ablation(tmp_path: Path) -> None:
 
     interval = {"mean": 0.125, "low": -0.05, "high": 0.3}
     rows = [row("none", 0.5, None, 1.25, None), row("MAE & IRM", 0.625, interval, 1.5, 0.0123)]
-    lines = shown(tmp_path, {"reference": "none", "confidence": 0.9, "rows": rows, "seconds": 12.3})
+    facts = {"reference": "none", "confidence": 0.9, "trainings": ["SFT", "PPO"]}
+    lines = shown(tmp_path, {**facts, "rows": rows, "seconds": 12.3})
     assert "row TS PI CF unparsed SFT moved PPO moved" in lines
     assert "none 50.0 50.0 50.0 50.0 1.25 -" in lines
     assert "MAE & IRM 62.5 62.5 62.5 62.5 1.5 0.0123" in lines
@@ -114,3 +115,39 @@ def test_the_table_of_an_ablation(tmp_path: Path) -> None:
     assert "MAE & IRM -5.0 to +30.0 -5.0 to +30.0 -5.0 to +30.0" in lines
     assert not any("accuracy" in line for line in lines)
     assert any("One seed" in line for line in lines)
+
+
+def test_the_table_of_a_grid_is_cut_into_two(tmp_path: Path) -> None:
+    names = ("accuracy", "exact_match", "invoke_rate", "pass_rate", "answerable_rate", "called_share")
+    names += ("overuse", "harmed", "underuse", "rescued")
+    cells = {name: {"value": 0.25, "difference": None} for name in names}
+    row = {"title": "DPO response", "groups": {"overall": cells}, "moved": {"sft": 0.0, "dpo": 0.5}}
+    facts = {"reference": "DPO response", "confidence": 0.95, "trainings": ["SFT", "DPO"]}
+    lines = shown(tmp_path, {**facts, "rows": [row]})
+    assert "row accuracy EM IR PR AR called overuse" in lines
+    assert "row harmed underuse rescued SFT moved DPO moved" in lines
+    assert "DPO response 25.0 25.0 25.0 0 0.5" in lines
+
+
+def test_rounds_are_told_with_the_places_of_plot_and_numbers(tmp_path: Path) -> None:
+    by_round = [
+        {"number": 0, "title": "base model", "accuracy": 0.25, "invoke_rate": 0.5, "verdict": "the start"},
+        {"number": 1, "title": "round 1", "accuracy": 0.5, "invoke_rate": None, "verdict": "better"},
+    ]
+    results(tmp_path / "rounds", {"rounds": 1, "best": 1, "by_round": by_round})
+    lines = shown(tmp_path, SUMMARY)
+    assert "base model 25.0 50.0 the start" in lines
+    assert "round 1 (best) 50.0 - better" in lines
+    assert lines[-3].endswith("rounds/report.html")
+    assert lines[-2].endswith("rounds/summary.json")
+    assert lines[-1].startswith("report: ")
+
+
+def test_when_tools_help_is_told_over_all_questions(tmp_path: Path) -> None:
+    sides = {side: {"count": 1, "share": share} for side, share in (("before", 0.25), ("after", 0.5))}
+    entry = {**sides, "difference": {"mean": 0.25, "low": 0.0, "high": 0.5}}
+    names = ("overuse", "harmed", "rescued", "underuse")
+    helped = {"questions": 8, "known": 2, **dict.fromkeys(names, entry)}
+    lines = shown(tmp_path, {**SUMMARY, "tool_help": {"overall": helped}})
+    assert any("2 of 8 questions are known without" in line for line in lines)
+    assert "rescued: not known, called, right 25.0 50.0 +25.0 +0.0 to +50.0" in lines

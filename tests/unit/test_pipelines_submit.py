@@ -88,3 +88,17 @@ def test_submit_refuses_what_only_a_local_run_can_use() -> None:
         assert not stub.runs
     assert str(corpus.exception).startswith("corpus: only `whetstone run` takes it")
     assert str(nothing.exception) == "questions: missing; expected questions=URI"
+
+
+def test_rounds_are_submitted_unrolled() -> None:
+    with kfp_stub(["SUCCEEDED"]) as stub:
+        result = submit(stub.url, "rounds=1", "--no-wait")
+        two = submit(stub.url, "rounds=2", "method=sft,dpo", "--no-wait")
+        runs = stub.runs
+    assert (result.exit_code, two.exit_code) == (0, 0), (result.output, two.output)
+    names = [set(run["pipeline_spec"]["pipeline_spec"]["root"]["dag"]["tasks"]) for run in runs]
+    assert [sorted(one for one in tasks if one.startswith("rounds")) for tasks in names] == [
+        [],
+        ["rounds", "rounds-2"],
+    ]
+    assert runs[1]["runtime_config"]["parameters"]["method"] == "sft,dpo"

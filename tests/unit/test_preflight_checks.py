@@ -12,18 +12,27 @@ from typing import Any
 
 import pytest
 
+from components.ablation.settings import AblationSettings
 from components.contracts.errors import InputError
 from components.evaluation.settings import EvaluationSettings
 from components.ingest.settings import IngestSettings
 from components.preflight import model as model_checks
-from components.preflight.agreement import look_at_agreement, look_at_trajectories
+from components.preflight.agreement import (
+    look_at_agreement,
+    look_at_kinds,
+    look_at_pairs,
+    look_at_table,
+    look_at_trajectories,
+)
 from components.preflight.checks import Check, Row, Skipped, run_checks
+from components.preflight.choices import look_at_choices
 from components.preflight.machine import gpu_wishes, look_at_disk, look_at_gpu, look_at_secret
 from components.preflight.model import look_at_model
 from components.preflight.questions import look_at_questions
 from components.preflight.services import look_at_engine, look_at_tools
 from components.preflight.stage_settings import parse_stage, parsed_settings, settings_of_stages
 from components.preflight.stores import look_at_credentials, look_at_store
+from components.rounds.settings import RoundsSettings
 from components.storage import open_storage
 from components.trace_generation.settings import TraceGenerationSettings
 from tests.object_store import ObjectStore, free_ports
@@ -274,6 +283,58 @@ def test_stages_that_do_not_fit_each_other_are_refused(
             EvaluationSettings.parse(json.dumps(evaluation)),
         )
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("method", "kind", "said"),
+    [
+        ("dop", "", "method: unknown 'dop' (did you mean 'dpo'?); known: sft, dpo"),
+        ("sft,ppo", "", "method: unknown 'ppo' (did you mean 'dpo'?); known: sft, dpo"),
+        ("dpo", "responses", "kind: unknown 'responses' (did you mean 'response'?); known: response, conv"),
+    ],
+)
+def test_unknown_ways_of_training_are_refused_with_the_nearest(method: str, kind: str, said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        look_at_choices(method, kind, ("ingest", "sft", "dpo"))
+    assert str(caught.value).startswith(said)
+
+
+def test_a_kind_without_dpo_is_fine_and_so_is_a_run_without_a_choice() -> None:
+    assert look_at_choices("sft", "response", ("sft", "dpo")) == "sft"
+    assert look_at_choices(" sft, dpo ", "", ("sft", "dpo")) == "sft, dpo"
+    assert look_at_choices("", "", ("sft", "ppo", "evaluation")) == "sft, ppo"
+
+
+def test_practice_that_gives_no_pairs_is_refused_where_pairs_are_made() -> None:
+    one_trace = TraceGenerationSettings(num_samples=1)
+    with pytest.raises(Skipped):
+        look_at_pairs(one_trace, "sft")
+    with pytest.raises(
+        InputError, match=r"^trace_generation_settings: num_samples: 1, and no_tool_samples 0, but"
+    ):
+        look_at_pairs(one_trace, "sft,dpo")
+    assert look_at_pairs(TraceGenerationSettings(no_tool_samples=1), "dpo") == "2 traces a question"
+    with pytest.raises(InputError, match=r"^trace_generation_settings: variant: 'cot' offers no tools"):
+        look_at_pairs(TraceGenerationSettings(variant="cot", num_samples=4), "")
+
+
+def test_prompts_without_tools_are_the_same_where_they_are_practised() -> None:
+    evaluation = EvaluationSettings(no_tool_variant="plain")
+    look_at_agreement(TraceGenerationSettings(), evaluation)
+    with pytest.raises(InputError, match=r"^evaluation_settings: no_tool_variant: 'plain', but trace_gen"):
+        look_at_agreement(TraceGenerationSettings(no_tool_samples=1), evaluation)
+
+
+def test_rounds_and_the_table_fit_the_run() -> None:
+    assert look_at_kinds(RoundsSettings(), EvaluationSettings()) == "no tool for no_tool"
+    with pytest.raises(
+        InputError, match=r"^rounds_settings: no_tool_kinds: \['chat'\], but evaluation_settings"
+    ):
+        look_at_kinds(RoundsSettings(no_tool_kinds=("chat",)), EvaluationSettings())
+    grid = AblationSettings.parse('{"preset": "self-training"}')
+    assert look_at_table(grid, ("sft", "dpo")) == "10 rows, with SFT and DPO"
+    with pytest.raises(InputError, match=r"^ablation_settings: trainings: 'DPO' is no stage of this run"):
+        look_at_table(grid, ("sft", "ppo"))
 
 
 @pytest.mark.parametrize("preset", EvaluationSettings.presets)

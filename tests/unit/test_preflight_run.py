@@ -39,7 +39,7 @@ def test_nothing_stands_in_the_way(
         )
     report = (tmp_path / "deep/report.md").read_text()
     assert "Nothing stands in the way" in report
-    assert report.count("| ok |") == 12
+    assert report.count("| ok |") == 13
     assert report.count("| skipped |") == 2  # nothing is published, nobody asks for a GPU
     for secret in (TOKEN, s3.secret_key):
         assert secret not in report
@@ -70,7 +70,7 @@ def test_all_checks_run_and_the_first_failure_is_the_error(
     assert time.monotonic() - start < 12
     assert "\n" not in str(caught.value)
     text = Path(report.path).read_text()
-    assert "7 of 11 checks failed." in text
+    assert "7 of 12 checks failed." in text
     assert "hush-hush" not in text
     skip = ["settings", "questions", "base_model", "artifact_store", "checkpoint_root", "publish_to", "disk"]
     different = json.dumps({"trace_generation": '{"variant": "cot"}', "evaluation": "{}"})

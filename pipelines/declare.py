@@ -1,0 +1,130 @@
+"""The parameters of a pipeline, said once: KFP reads them from a signature and a docstring, made here."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from kfp import dsl
+
+from components.contracts.images import image
+from pipelines.tasks import Run
+
+TITLES = {
+    "trace_generation": "trace generation",
+    "error_labeling": "error labeling",
+    "preferences": "the preference pairs",
+    "sft": "SFT",
+    "dpo": "DPO",
+    "ppo": "PPO",
+    "rounds": "the judge between rounds",
+    "ablation": "the table",
+}
+ACCELERATED = {
+    "trace_generation": "each trace generation shard",
+    "sft": "each SFT",
+    "dpo": "each DPO",
+    "ppo": "each PPO",
+    "evaluation": "each evaluation",
+}
+METHOD = ("method", "sft", "Ways of training, comma separated: sft, dpo; the others hand their adapter on.")
+KIND = (
+    "kind",
+    "masked_conversation",
+    "What a preference pair holds, for DPO: response, conversation or masked_conversation.",
+)
+PUBLISH = (
+    "publish_to",
+    "",
+    "s3:// prefix where the adapter is published when the gate opens; empty: nowhere.",
+)
+
+Parameter = tuple[str, Any, str]  # name, default, description; all are texts
+
+
+def declared(
+    name: str, display_name: str, stages: Sequence[str], *choices: Parameter, preset: str = ""
+) -> Callable[[Callable[[Run], None]], Any]:
+    """Make a KFP pipeline of a function that adds its tasks to a Run.
+
+    stages: those with settings, in the order in which they run; each gets the parameters `<stage>_settings`,
+    `<stage>_image` and, where it uses one, `<stage>_accelerators`. choices: further parameters.
+    preset: what the settings' defaults name; empty leaves the stages' own defaults.
+    """
+
+    def make(add_tasks: Callable[[Run], None]) -> Any:
+        parameters, descriptions = _parameters(stages, choices, preset)
+
+        def pipeline(*values: Any) -> None:
+            add_tasks(Run(dict(zip(descriptions, values, strict=True))))
+
+        pipeline.__name__ = add_tasks.__name__
+        pipeline.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        told = "\n".join(f"    {key}: {text}" for key, text in descriptions.items())
+        pipeline.__doc__ = f"{inspect.getdoc(add_tasks)}\n\nArgs:\n{told}\n"
+        return dsl.pipeline(name=name, display_name=display_name)(pipeline)
+
+    return make
+
+
+def _parameters(
+    stages: Sequence[str], choices: Sequence[Parameter], preset: str
+) -> tuple[list[inspect.Parameter], dict[str, str]]:
+    settings = f'{{"preset":"{preset}"}}' if preset else "{}"
+    texts: list[Parameter] = [
+        (
+            "questions",
+            inspect.Parameter.empty,
+            "Files or URIs of questions with their answers, and of trajectories.",
+        ),
+        (
+            "base_model",
+            "hf://HuggingFaceTB/SmolLM2-135M-Instruct",
+            "URI of the base model: hf://, s3://, demo:// or a folder.",
+        ),
+        ("tools_url", "http://whetstone-tools:8080", "Address of the tools service, http(s)://host:port."),
+        (
+            "artifact_store",
+            "",
+            "s3:// prefix for artifacts' payloads, content-addressed; empty leaves them to KFP.",
+        ),
+        (
+            "checkpoint_root",
+            "",
+            "s3:// prefix for checkpoints, from which a retried stage resumes; empty keeps none.",
+        ),
+        *choices,
+        *((f"{one}_settings", settings, f"JSON settings of {_title(one)}.") for one in stages),
+        *((f"{one}_image", image(one), f"Image that runs {_title(one)}.") for one in stages),
+        *(
+            (f"{one}_accelerators", "0", f'Accelerators of {ACCELERATED[one]}, as text: "0", "1" ...')
+            for one in stages
+            if one in ACCELERATED
+        ),
+        ("accelerator_type", "nvidia.com/gpu", "Kubernetes resource name of the accelerators."),
+    ]
+    typed: list[tuple[str, Any, Any, str]] = [(name, str, default, told) for name, default, told in texts]
+    labels, list_of = dict[str, str], list[dict[str, str]]
+    typed += [
+        (
+            "node_selector",
+            labels,
+            {},
+            "Node labels that every stage's pod asks for, a JSON object of strings.",
+        ),
+        ("tolerations", list_of, [], "Kubernetes tolerations of every stage's pod, a JSON list of objects."),
+        (
+            "store_secret",
+            str,
+            "whetstone-store",
+            "Secret with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, AWS_DEFAULT_REGION; may be absent.",
+        ),
+        ("tools_secret", str, "whetstone-tools", "Secret with WHETSTONE_TOOLS_TOKEN; may be absent."),
+        ("model_secret", str, "whetstone-model", "Secret with HF_TOKEN and OPENAI_API_KEY; may be absent."),
+    ]
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    made = [inspect.Parameter(name, kind, default=value, annotation=of) for name, of, value, _ in typed]
+    return made, {name: told for name, _, _, told in typed}
+
+
+def _title(stage: str) -> str:
+    return TITLES.get(stage, stage)

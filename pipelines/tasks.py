@@ -1,0 +1,75 @@
+"""Adding a stage to a pipeline: what every stage of a run gets is handed in by name, what a DAG is about by its author."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from kfp import dsl
+from kfp.dsl import PipelineTask
+
+from components.ingest.component import ingest
+from components.preflight.component import preflight
+from components.trace_generation.component import trace_generation
+from pipelines.resources import Placement, equip, read_resources
+
+
+@dataclass(frozen=True)
+class Run:
+    """The parameters of a run by name: KFP's channels, whose values are known only when it is submitted."""
+
+    given: Mapping[str, Any]
+
+    def add(self, component: Any, name: str, **inputs: Any) -> PipelineTask:
+        """Add a stage's task, equipped.
+
+        Inputs that are called like a parameter of the run get it, unless they are given here; `settings`
+        are the stage's own. An input given as None is left out.
+        """
+        stage = component.component_spec.name.replace("-", "_")
+        task = component(**self._shared(component, stage) | _there(inputs))
+        return equip(
+            task,
+            name,
+            read_resources()[stage],
+            Placement(**{field.name: self.given[field.name] for field in fields(Placement)}),
+            image=self.given[f"{stage}_image"],
+            accelerators=self.given.get(f"{stage}_accelerators"),
+        )
+
+    def prepare(self, *, validation: bool = False) -> PipelineTask:
+        """Add preflight and ingest; gives the latter. validation: set questions for choosing aside."""
+        checked = self.add(preflight, "Preflight", publish_to=self.given.get("publish_to", ""))
+        checked.set_caching_options(False)  # endpoints and secrets change without any parameter changing
+        return self.add(ingest, "Ingest", validation=validation or None).after(checked)
+
+    def practise(self, ingested: PipelineTask) -> Any:
+        """Add trace generation by the base model, a task for every shard of the training questions; gives their traces."""
+        with dsl.ParallelFor(ingested.outputs["Output"], name="shards") as shard:
+            generated = self.add(
+                trace_generation,
+                "Trace generation",
+                question_set=ingested.outputs["question_set"],
+                shard=shard,
+            )
+        return dsl.Collected(generated.outputs["traces"])
+
+    def practise_inside(self, practice: Any, ingested: PipelineTask, **inputs: Any) -> Any:
+        """The same by a pipeline of its own, made by `pipelines.practice`, which says what for."""
+        stage = "trace_generation"
+        given = {
+            "question_set": ingested.outputs["question_set"],
+            "shards": ingested.outputs["Output"],
+            "image": self.given[f"{stage}_image"],
+            "accelerators": self.given[f"{stage}_accelerators"],
+            "method": self.given.get("method", ""),
+        }
+        return practice(**self._shared(practice, stage) | given | _there(inputs)).output
+
+    def _shared(self, component: Any, stage: str) -> dict[str, Any]:
+        known = component.component_spec.inputs
+        shared = {name: channel for name, channel in self.given.items() if name in known}
+        return shared | ({"settings": self.given[f"{stage}_settings"]} if "settings" in known else {})
+
+
+def _there(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in inputs.items() if value is not None}
