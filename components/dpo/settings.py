@@ -13,13 +13,14 @@ LossName = Literal["dpo", "ipo", "simpo", "orpo"]
 _ITOOL: Mapping[str, JsonValue] = {"weight_decay": 0.01, "beta": 0.1}
 _DEMO: Mapping[str, JsonValue] = {
     "lora_alpha": 32,
-    "learning_rate": 5e-4,
-    "epochs": 2,
+    "learning_rate": 2e-3,
+    "epochs": 1,
     "warmup": 0.1,
     "batch_size": 8,
     "micro_batch": 4,
     "max_tokens": 1024,
     "beta": 0.1,
+    "nll_weight": 1.0,  # the base model would never sample what is chosen; the contrast alone makes it no likelier
     "dtype": "bfloat16",
 }
 

@@ -16,7 +16,12 @@ class PreferencesSettings(StageSettings):
     stage: ClassVar[str] = "preferences"
     presets: ClassVar[Mapping[str, Mapping[str, JsonValue]]] = {
         "self-training": {},
-        "demo": {"contrast": "both", "require_answerable": True, "reject_cut_off": True},
+        "demo": {
+            "contrast": "both",
+            "require_answerable": True,
+            "reject_cut_off": True,
+            "max_pairs_per_question": 2,
+        },
         "tl-training": {},
         "demo_calls": {},
     }
