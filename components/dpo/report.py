@@ -1,10 +1,15 @@
 """The stage's report: one HTML page with its curves."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from components.contracts.curves import over_steps, render_curve
-from components.dpo.training import PairLogRow
 from components.policy.training_report import render_training_page
+
+if TYPE_CHECKING:
+    from components.dpo.training import PairLogRow
 
 TITLE = "Preference tuning"
 

@@ -12,8 +12,6 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import torch
-
 from components.contracts.errors import InputError
 from components.policy.finite import NonFiniteError
 
@@ -30,12 +28,16 @@ def is_first_process() -> bool:
 
 def missing_processes() -> int:
     """How many processes to start here: the number of accelerators, or 0 when all is as it should be."""
+    import torch  # a stage that hands its adapter on never needs it
+
     devices = torch.cuda.device_count()
     return devices if devices > 1 and "WORLD_SIZE" not in os.environ else 0
 
 
 def take_own_device() -> None:
     """Make this process's accelerator the current one."""
+    import torch
+
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
 

@@ -3,12 +3,7 @@
 from typing import Any
 
 from components.contracts.pages import write_page
-from components.policy.card import make_card, write_card
 from components.policy.distributed import is_first_process
-from components.policy.load import load_policy
-from components.policy.save import save_weights
-from components.policy.settings import ModelSettings
-from components.policy.trainable import add_untrained_adapter
 from components.policy.training_report import render_training_page
 from components.policy.training_settings import TrainingSettings
 from components.storage import hand_on, write_output
@@ -55,6 +50,12 @@ def hand_adapter_on(
 def _write_untrained(
     settings: TrainingSettings, base_model: str, artifact_store: str, path: str, call_format: str
 ) -> None:
+    from components.policy.card import make_card, write_card
+    from components.policy.load import load_policy
+    from components.policy.save import save_weights
+    from components.policy.settings import ModelSettings
+    from components.policy.trainable import add_untrained_adapter
+
     policy = load_policy(base_model, settings=ModelSettings(dtype=settings.dtype), call_format=call_format)
     add_untrained_adapter(policy, settings)
     with write_output(path, "adapter/1", artifact_store) as writer:
