@@ -2,32 +2,28 @@
 
 import asyncio
 import logging
-import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx2
 import mcp_types as types
 from mcp.client import Client
-from mcp.client.stdio import StdioServerParameters, stdio_client
-from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
+from tools_service.mcp_transports import OPEN_SECONDS, Transport
 from tools_service.remote_errors import LOST_CODES
+from tools_service.remote_sources import hide_token
 
 log = logging.getLogger("tools_service.mcp")
 
-OPEN_SECONDS = 30.0
-MAX_RESPONSE_BYTES = 8 << 20
 MAX_PAGES = 100
-
-Transport = Callable[[], AbstractAsyncContextManager[Any]]
 
 
 class ConnectionLost(Exception):
     """No session could be opened, or it broke; the message is one line."""
+
+
+class NotListed(Exception):
+    """A server does not tell what tools it has; the message is one line."""
 
 
 @dataclass
@@ -46,27 +42,32 @@ class _Session:
 
 
 class McpSession:
-    """Calls an MCP server's tools. All coroutines belong into one event loop."""
+    """Calls an MCP server's tools. All coroutines belong into one event loop.
 
-    def __init__(self, transport: Transport) -> None:
+    token: what the log must not hold.
+    """
+
+    def __init__(self, transport: Transport, token: str = "") -> None:
         self._transport = transport
+        self._token = token
         self._session: _Session | None = None
         self._opening = asyncio.Lock()
         self._holders: set[asyncio.Task[None]] = set()
 
     async def list_tools(self) -> list[types.Tool]:
-        """All pages of the server's tools. Raises ConnectionLost, MCPError."""
+        """All pages of the server's tools.
+
+        Raises:
+            ConnectionLost: no session could be opened, or it broke.
+            MCPError: the server's own error.
+            NotListed: not within OPEN_SECONDS, more than MAX_PAGES pages, or one that leads back.
+        """
         session = await self._open()
-        tools: list[types.Tool] = []
-        cursor: str | None = None
-        for _ in range(MAX_PAGES):
-            params = types.PaginatedRequestParams(cursor=cursor)
-            page = await session.client.session.list_tools(params=params)
-            tools += page.tools
-            cursor = page.next_cursor
-            if not cursor:
-                break
-        return tools
+        try:
+            async with asyncio.timeout(OPEN_SECONDS):
+                return await _all_pages(session.client)
+        except TimeoutError:
+            raise NotListed(f"its tools were not listed within {OPEN_SECONDS:g} seconds") from None
 
     async def call(self, name: str, arguments: dict[str, Any]) -> types.CallToolResult:
         """One call's result, whatever it is; no schema of the server's is executed on it.
@@ -90,7 +91,7 @@ class McpSession:
             raise ConnectionLost(error.message) from None
         except Exception as error:
             session.lost = True
-            raise ConnectionLost(described(error)) from None
+            raise ConnectionLost(described(error, self._token)) from None
         finally:
             session.calls -= 1
             session.let_go()
@@ -131,67 +132,32 @@ class McpSession:
                     await session.leave.wait()
         except Exception as error:
             if not ready.done():
-                ready.set_exception(ConnectionLost(described(error)))
+                ready.set_exception(ConnectionLost(described(error, self._token)))
             else:
-                log.warning("session lost", extra={"reason": described(error)})
+                log.warning("session lost", extra={"reason": described(error, self._token)})
         finally:
             if session is not None:
                 session.lost = True
 
 
-def http_transport(url: str, token: str, seconds: float) -> Transport:
-    """Streamable HTTP; the token goes only to the URL's own origin."""
-
-    @asynccontextmanager
-    async def connect() -> AsyncIterator[Any]:
-        headers = {"authorization": f"Bearer {token}"} if token else {}
-        timeout = httpx2.Timeout(seconds, read=max(seconds, OPEN_SECONDS))
-        async with (
-            httpx2.AsyncClient(headers=headers, timeout=timeout, transport=_BoundedTransport()) as http,
-            streamable_http_client(url, http_client=http) as streams,
-        ):
-            yield streams
-
-    return connect
-
-
-def command_transport(words: tuple[str, ...], environment: dict[str, str]) -> Transport:
-    """A child process spoken to over its standard input and output; no shell, and little of our environment."""
-    server = StdioServerParameters(command=words[0], args=list(words[1:]), env=environment)
-    return lambda: stdio_client(server, errlog=sys.stderr)
+async def _all_pages(client: Client) -> list[types.Tool]:
+    tools: list[types.Tool] = []
+    seen: set[str] = set()
+    cursor: str | None = None
+    for _ in range(MAX_PAGES):
+        page = await client.session.list_tools(params=types.PaginatedRequestParams(cursor=cursor))
+        tools += page.tools
+        cursor = page.next_cursor
+        if not cursor:
+            return tools
+        if cursor in seen:
+            raise NotListed("a page of its list of tools leads back to an earlier one")
+        seen.add(cursor)
+    raise NotListed(f"its list of tools has more than {MAX_PAGES} pages")
 
 
-def described(error: BaseException) -> str:
-    """One line on an error, of a group on the first in it."""
+def described(error: BaseException, token: str = "") -> str:
+    """One line on an error, of a group on the first in it, without the token."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return " ".join(str(error).split())[:200] or type(error).__name__
-
-
-class _BoundedTransport(httpx2.AsyncHTTPTransport):
-    """Ends responses, other than streams of events, that grow beyond MAX_RESPONSE_BYTES."""
-
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        request.headers["accept-encoding"] = "identity"
-        response = await super().handle_async_request(request)
-        kind = response.headers.get("content-type", "").lower()
-        if not kind.startswith("text/event-stream"):
-            assert isinstance(response.stream, httpx2.AsyncByteStream)
-            response.stream = _BoundedStream(response.stream)
-        return response
-
-
-class _BoundedStream(httpx2.AsyncByteStream):
-    def __init__(self, stream: httpx2.AsyncByteStream) -> None:
-        self._stream = stream
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        size = 0
-        async for piece in self._stream:
-            size += len(piece)
-            if size > MAX_RESPONSE_BYTES:
-                raise httpx2.ReadError(f"the reply is longer than {MAX_RESPONSE_BYTES} bytes")
-            yield piece
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
+    return " ".join(hide_token(str(error), token).split())[:200] or type(error).__name__

@@ -12,18 +12,19 @@ from components.contracts.errors import InputError
 from components.contracts.tool_errors import ToolError
 from tools_service.failures import ToolFailure
 from tools_service.foreign_schemas import ForeignSchemas, Unsupported, object_schema, short_text
-from tools_service.mcp_session import (
-    ConnectionLost,
-    McpSession,
-    command_transport,
-    described,
-    http_transport,
-)
+from tools_service.mcp_session import ConnectionLost, McpSession, NotListed, described
+from tools_service.mcp_transports import command_transport, http_transport
 from tools_service.openapi_operations import safe_name, unique_name
 from tools_service.registry import Registry
 from tools_service.remote_errors import carried_error, error_of_json_rpc
 from tools_service.remote_loop import RemoteLoop
-from tools_service.remote_sources import RemoteSource, parse_url, read_environment
+from tools_service.remote_sources import (
+    RemoteSource,
+    hide_in_value,
+    hide_token,
+    parse_url,
+    read_environment,
+)
 from tools_service.schema_tools import make_schema_tool
 
 MAX_REPLY = 64 << 10  # characters
@@ -45,26 +46,28 @@ def add_server(registry: Registry, loop: RemoteLoop, source: RemoteSource, secon
         transport = http_transport(url, source.token, seconds)
 
     async def connect() -> tuple[McpSession, list[types.Tool]]:
-        session = McpSession(transport)
+        session = McpSession(transport, source.token)
         loop.on_close(session.close)
         return session, await session.list_tools()
 
     try:
         session, tools = loop.run_now(connect)
-    except (ConnectionLost, MCPError) as error:
-        raise InputError(f"{source.shown}: {described(error)}; expected an MCP server") from None
+    except (ConnectionLost, NotListed, MCPError) as error:
+        raise InputError(
+            f"{source.shown}: {described(error, source.token)}; expected an MCP server"
+        ) from None
     server = McpServer(loop, session, source.token)
     if not tools or len(tools) > MAX_TOOLS:
         raise InputError(f"{source.shown}: {len(tools)} tools; expected 1 to {MAX_TOOLS}")
     taken: set[str] = set()
     for tool in tools:
-        name = unique_name(safe_name(tool.name, source.prefix), taken)
+        name = unique_name(safe_name(hide_token(tool.name, source.token), source.prefix), taken)
         try:
-            parameters = _parameters(tool.input_schema)
+            parameters = _parameters(hide_in_value(tool.input_schema, source.token))
         except (Unsupported, RecursionError) as reason:
             registry.leave_out(name, str(reason))
             continue
-        description = short_text(tool.description or tool.title or tool.name)
+        description = short_text(hide_token(tool.description or tool.title or tool.name, source.token))
         function = partial(server.call, tool.name)
         try:
             registry.add_tool(make_schema_tool(name, description, parameters, function))
@@ -94,27 +97,24 @@ class McpServer:
                 ToolError.TOOL_INSTABILITY, f"the connection to the server of {tool} broke"
             ) from None
         except MCPError as error:
-            raise ToolFailure(
-                error_of_json_rpc(error.code), short_text(self._hide(str(error.message)))
-            ) from None
-        text = self._hide(_text(result))
+            message = hide_token(str(error.message), self._token)
+            raise ToolFailure(error_of_json_rpc(error.code), short_text(message)) from None
+        text = _text(result, self._token)
         if not result.is_error:
             return text
         if (carried := carried_error(result.structured_content)) is not None:
-            raise ToolFailure(*carried, content=text)
+            category, message = carried
+            raise ToolFailure(category, hide_token(message, self._token), content=text)
         raise ToolFailure(ToolError.TOOL_CALL_FAILURE, short_text(text).removeprefix("Error: "))
 
-    def _hide(self, text: str) -> str:
-        return text.replace(self._token, "***") if self._token else text
 
-
-def _parameters(schema: dict[str, Any]) -> dict[str, JsonValue]:
+def _parameters(schema: Any) -> dict[str, JsonValue]:
     plain = ForeignSchemas(schema).read(schema)
     return object_schema(plain.get("properties") or {}, plain.get("required") or [])
 
 
-def _text(result: types.CallToolResult) -> str:
-    """What the model can read of a result."""
+def _text(result: types.CallToolResult, token: str) -> str:
+    """What the model can read of a result; cut when the token is hidden, so that no half of it is left."""
     pieces: list[str] = []
     size = 0
     for block in result.content:
@@ -132,7 +132,7 @@ def _text(result: types.CallToolResult) -> str:
             break
     if not pieces and result.structured_content is not None:
         pieces = [json.dumps(result.structured_content, ensure_ascii=False)]
-    text = "\n".join(pieces)
+    text = hide_token("\n".join(pieces), token)
     if len(text) > MAX_REPLY:
         text = f"{text[:MAX_REPLY]} ... (cut: the reply is longer than {MAX_REPLY} characters)"
     return text or "done"

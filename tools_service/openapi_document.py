@@ -10,7 +10,7 @@ import yaml
 from pydantic_core import from_json
 
 from components.contracts.errors import InputError
-from tools_service.remote_sources import RemoteSource, parse_url, same_origin
+from tools_service.remote_sources import RemoteSource, hide_in_value, hide_token, parse_url, same_origin
 
 MAX_BYTES = 16 << 20
 MAX_DEPTH = 200  # of a YAML document; JSON's parser has a limit of its own
@@ -25,7 +25,7 @@ def is_url(address: str) -> bool:
 
 
 def open_document(source: RemoteSource) -> tuple[dict[str, Any], httpx.URL | None]:
-    """The document, and the URL it came from in the end (None: a file).
+    """The document without the source's token, and the URL it came from in the end (None: a file).
 
     Raises:
         InputError: can't be read, too large, neither JSON nor YAML, no OpenAPI 3.0 or 3.1.
@@ -42,7 +42,7 @@ def open_document(source: RemoteSource) -> tuple[dict[str, Any], httpx.URL | Non
             raise InputError(f"{source.shown}: {reason}; expected a file or a URL") from None
     if len(data) > MAX_BYTES:
         raise InputError(f"{source.shown}: larger than {MAX_BYTES >> 20} MiB")
-    document = parse_document(data, source.shown)
+    document = hide_in_value(parse_document(data, source.shown, source.token), source.token)
     version = document.get("openapi")
     if not isinstance(version, str) or not re.match(r"3\.[01](\.|$)", version):
         raise InputError(f"{source.shown}: openapi: expected 3.0 or 3.1, got {str(version)[:40]!r}")
@@ -51,8 +51,8 @@ def open_document(source: RemoteSource) -> tuple[dict[str, Any], httpx.URL | Non
     return document, place
 
 
-def parse_document(data: bytes, where: str) -> dict[str, Any]:
-    """A JSON object, or YAML of JSON's own types.
+def parse_document(data: bytes, where: str, token: str = "") -> dict[str, Any]:
+    """A JSON object, or YAML of JSON's own types. token: what messages must not hold.
 
     Raises:
         InputError: neither; one line.
@@ -64,7 +64,7 @@ def parse_document(data: bytes, where: str) -> dict[str, Any]:
         else:
             document = yaml.load(text, _JsonTypes)
     except (ValueError, LookupError, RecursionError, yaml.YAMLError, OverflowError) as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = " ".join(hide_token(str(error), token).split())[:200] or type(error).__name__
         raise InputError(f"{where}: neither JSON nor YAML: {reason}") from None
     if not isinstance(document, dict):
         raise InputError(f"{where}: expected an OpenAPI document, got {type(document).__name__}")

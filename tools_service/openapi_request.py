@@ -4,7 +4,7 @@ Sources: OpenAPI 3.1, "Style Values" and "Style Examples"; RFC 6570 for the enco
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -17,7 +17,7 @@ from tools_service.openapi_operations import Operation
 from tools_service.openapi_parameters import BODY, Parameter
 
 MAX_URL_LENGTH = 8_000
-_SEPARATORS = {"form": ",", "spaceDelimited": " ", "pipeDelimited": "|"}
+_SEPARATORS = {"form": ",", "spaceDelimited": "%20", "pipeDelimited": "%7C"}
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,13 @@ class RequestParts:
 def make_request(base: httpx.URL, operation: Operation, arguments: Mapping[str, JsonValue]) -> RequestParts:
     """The request of a call whose arguments fit the operation's schema.
 
+    base: without query and fragment.
+
     Raises:
         ToolFailure: wrong_type_or_value for a value that can't be sent there.
     """
     path = operation.path
-    query: list[tuple[str, str]] = []
+    query: list[tuple[str, str]] = []  # the values encoded already
     headers: dict[str, str] = {}
     filled: dict[str, str] = {}
     for parameter in operation.parameters:
@@ -50,9 +52,9 @@ def make_request(base: httpx.URL, operation: Operation, arguments: Mapping[str, 
         else:
             query += _query_pairs(parameter, value)
     segments = [_fill(segment, filled) for segment in path.split("/")]
-    text = str(base.copy_with(query=None, fragment=None)).rstrip("/") + "/".join(segments)
+    text = str(base).rstrip("/") + "/".join(segments)
     if query:
-        text += "?" + "&".join(f"{quote(name, safe='[]')}={quote(value, safe='')}" for name, value in query)
+        text += "?" + "&".join(f"{quote(name, safe='[]', errors='replace')}={value}" for name, value in query)
     if len(text) > MAX_URL_LENGTH:
         raise wrong_value(f"{operation.name}: the arguments are too long for a URL")
     content = _body(operation, arguments)
@@ -96,7 +98,7 @@ def _path_value(parameter: Parameter, value: JsonValue) -> str:
     # Some servers decode %2F before they take dots away.
     if {".", ".."} & set(text.replace("\\", "/").split("/")):
         raise wrong_value(f"{parameter.name}: a path may not be left by '.' or '..'")
-    return quote(text, safe="-._~,", errors="replace")
+    return _joined(parameter, value, ",", encode=_quoted)
 
 
 def _header_value(parameter: Parameter, value: JsonValue) -> str:
@@ -107,32 +109,41 @@ def _header_value(parameter: Parameter, value: JsonValue) -> str:
 
 
 def _query_pairs(parameter: Parameter, value: JsonValue) -> Iterator[tuple[str, str]]:
+    """Names as they are, values encoded."""
     name = parameter.name
     if value is None:
         return
     if parameter.as_json or not isinstance(value, list | dict):
-        yield name, _joined(parameter, value, ",")
+        yield name, _joined(parameter, value, ",", encode=_quoted)
     elif parameter.style == "deepObject" and isinstance(value, dict):
         for key, inner in value.items():
-            yield f"{name}[{key}]", _scalar(inner)
+            yield f"{name}[{key}]", _quoted(_scalar(inner))
     elif parameter.explode and parameter.style != "deepObject":
         pairs = value.items() if isinstance(value, dict) else ((name, inner) for inner in value)
         for key, inner in pairs:
-            yield key, _scalar(inner)
+            yield key, _quoted(_scalar(inner))
     else:
-        yield name, _joined(parameter, value, _SEPARATORS.get(parameter.style, ","))
+        yield name, _joined(parameter, value, _SEPARATORS.get(parameter.style, ","), encode=_quoted)
 
 
-def _joined(parameter: Parameter, value: JsonValue, separator: str) -> str:
+def _joined(
+    parameter: Parameter, value: JsonValue, separator: str, *, encode: Callable[[str], str] = str
+) -> str:
+    """The value as text. Each part is encoded by itself, so that a separator within it is none."""
     if parameter.as_json:
-        return json.dumps(value, ensure_ascii=False)
+        return encode(json.dumps(value, ensure_ascii=False))
     if isinstance(value, list):
-        return separator.join(_scalar(inner) for inner in value)
+        return separator.join(encode(_scalar(inner)) for inner in value)
     if isinstance(value, dict):
-        if parameter.explode and parameter.place != "query":
-            return separator.join(f"{key}={_scalar(inner)}" for key, inner in value.items())
-        return separator.join(f"{key}{separator}{_scalar(inner)}" for key, inner in value.items())
-    return _scalar(value)
+        between = "=" if parameter.explode and parameter.place != "query" else separator
+        return separator.join(
+            f"{encode(key)}{between}{encode(_scalar(inner))}" for key, inner in value.items()
+        )
+    return encode(_scalar(value))
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="", errors="replace")
 
 
 def _scalar(value: Any) -> str:

@@ -23,7 +23,7 @@ from tools_service.openapi_request import make_request
 from tools_service.registry import Registry
 from tools_service.remote_errors import error_of_status
 from tools_service.remote_loop import RemoteLoop
-from tools_service.remote_sources import RemoteSource, parse_url, same_origin
+from tools_service.remote_sources import RemoteSource, hide_token, parse_base, same_origin
 from tools_service.schema_tools import make_schema_tool
 
 MAX_REPLY_BYTES = 64 << 10
@@ -118,20 +118,19 @@ class OperationServer:
         data = bytearray()
         async for piece in response.aiter_raw():
             data += piece
-            if len(data) > MAX_REPLY_BYTES:
+            if len(data) > MAX_REPLY_BYTES + len(self._token):
                 break
         code = error_of_status(response.status_code)
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        text = _decoded(bytes(data[:MAX_REPLY_BYTES]), response.charset_encoding)
-        if self._token:
-            text = text.replace(self._token, "***")  # a server that echoes its requests
+        # A server may repeat its requests; hidden first and cut then, so that no half of the token is left.
+        text = hide_token(_decoded(bytes(data), response.charset_encoding), self._token)
+        text = text.encode("utf-8", "replace")[:MAX_REPLY_BYTES].decode("utf-8", "ignore")
         if code is not None:
             said = _message(text) if _is_text(kind) else ""
             raise ToolFailure(code, f"HTTP {response.status_code}{said and f': {said}'}")
         if data and not _is_text(kind):
-            raise ToolFailure(
-                ToolError.TOOL_CALL_FAILURE, f"{name} replied with {kind[:100]}, which is no text"
-            )
+            shown = hide_token(kind, self._token.lower())[:100]
+            raise ToolFailure(ToolError.TOOL_CALL_FAILURE, f"{name} replied with {shown}, which is no text")
         if len(data) > MAX_REPLY_BYTES:
             text += f" ... (cut: the reply is longer than {MAX_REPLY_BYTES} bytes)"
         return text or f"done (HTTP {response.status_code})"
@@ -168,7 +167,7 @@ def _base(source: RemoteSource, document: dict[str, Any], place: httpx.URL | Non
         raise InputError(f"{source.shown}: servers: not a URL; expected one, or base=URL") from None
     if place is None and not url.host:
         raise InputError(f"{source.shown}: names no server; expected base=URL in front of it")
-    url = parse_url(str(url), f"{source.shown}: servers")
+    url = parse_base(str(url), f"{source.shown}: servers")
     shown = str(url.copy_with(query=None, fragment=None))[:200]
     if place is not None and not same_origin(place, url):
         raise InputError(f"{source.shown}: its server is on another host; if that is meant: base={shown}")

@@ -6,10 +6,12 @@ token_env=WIKI_TOKEN https://wiki.example.org/mcp
 prefix=files_ environment=FILES_KEY python file_server.py --root data
 """
 
+import json
 import os
 import re
 import shlex
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 
@@ -86,7 +88,7 @@ def parse_source(kind: str, text: str) -> RemoteSource:
         kind=kind,
         words=tuple(words),
         prefix=prefix,
-        base=parse_url(options["base"], f"{kind}: base") if "base" in options else None,
+        base=parse_base(options["base"], f"{kind}: base") if "base" in options else None,
         token=_variable(options["token_env"], f"{kind}: token_env") if "token_env" in options else "",
         methods=_methods(options["methods"]) if "methods" in options else frozenset({"GET"}),
         environment=tuple(name for name in options.get("environment", "").split(",") if name),
@@ -110,6 +112,52 @@ def parse_url(text: str, where: str) -> httpx.URL:
             f"{where}: {text.partition('?')[0][:200]!r} is not a URL; expected http://... or https://..."
         )
     return url
+
+
+def parse_base(text: str, where: str) -> httpx.URL:
+    """A URL that paths can be put behind.
+
+    Raises:
+        InputError: no URL, or one with a query or fragment, which no operation would be sent with.
+    """
+    url = parse_url(text, where)
+    plain = url.copy_with(query=None, fragment=None)
+    if url.query or url.fragment:
+        raise InputError(
+            f"{where}: there is a query or fragment behind {str(plain)[:200]}, which calls would lose; "
+            "expected a URL without"
+        )
+    return plain
+
+
+def hide_token(text: str, token: str) -> str:
+    """The text with asterisks for a token that a server repeats, as it is or as JSON writes it."""
+    for form in (json.dumps(token)[1:-1], token):
+        text = text.replace(form, "***") if form else text
+    return text
+
+
+def hide_in_value(value: Any, token: str) -> Any:
+    """The same in every text of a document, names included; what is shared or circular in it stays so."""
+    return _hide(value, token, {}) if token else value
+
+
+def _hide(value: Any, token: str, done: dict[int, Any]) -> Any:
+    if isinstance(value, str):
+        return hide_token(value, token)
+    if id(value) in done:
+        return done[id(value)]
+    if isinstance(value, list):
+        listed = done[id(value)] = []
+        for one in value:
+            listed.append(_hide(one, token, done))
+        return listed
+    if isinstance(value, dict):
+        named = done[id(value)] = {}
+        for name, one in value.items():
+            named[_hide(name, token, done)] = _hide(one, token, done)
+        return named
+    return value
 
 
 def same_origin(one: httpx.URL, other: httpx.URL) -> bool:

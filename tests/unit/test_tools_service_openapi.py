@@ -12,6 +12,10 @@ import anyio
 import httpx
 import pytest
 from mcp.client import Client
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from components.contracts.errors import InputError
 from components.contracts.tool_errors import ToolError
@@ -153,7 +157,7 @@ def test_a_handwritten_yaml_document(api: str, tmp_path: Path) -> None:
             **{"colours": ["red", "on"], "where": {"a": 1}, "filter": {"b": True}, "X-Mood": "good"},
         )
         echoed = json.loads(reply["content"])
-        assert echoed["query"] == "colours=red%2Con&where[a]=1&filter=%7B%22b%22%3A%20true%7D"
+        assert echoed["query"] == "colours=red,on&where[a]=1&filter=%7B%22b%22%3A%20true%7D"
         assert echoed["headers"]["x-mood"] == "good"
         assert code(ask(registry, "yaml_get_echo", colours=["blue"])) == ToolError.WRONG_TYPE_OR_VALUE
 
@@ -183,6 +187,39 @@ def test_credentials_go_only_where_the_user_said(
         assert "Bearer ***" in ask(registry, "get_echo")["content"]
 
 
+def test_a_token_that_a_server_repeats_goes_no_further(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def endpoint(request: Request) -> Response:
+        sent = request.headers.get("authorization", "Bearer a-secret").removeprefix("Bearer ")
+        if request.url.path == "/edge":
+            return Response("x" * (65_536 - 8) + sent, media_type="text/plain")
+        if request.url.path == "/kind":
+            return Response("x", media_type=f"image/{sent}")
+        parameter = {"name": "p", "in": "query", "description": sent, "schema": {"default": sent}}
+        operations: dict[str, Any] = {
+            "/edge": {"get": {"description": f"Needs {sent}.", "parameters": [parameter]}},
+            "/kind": {"get": {"summary": "A picture"}},
+            f"/{sent}": {"get": {"requestBody": {"$ref": f"#/{sent}"}}},
+        }
+        if request.url.path == "/bad.yaml":
+            return Response(f"openapi: 3.1.0\npaths: *{sent}\n", media_type="text/plain")
+        return JSONResponse({"openapi": "3.1.0", "paths": operations})
+
+    monkeypatch.setenv("PETS_TOKEN", TOKEN)
+    app = Starlette(routes=[Route("/{path:path}", endpoint)])
+    with serving_app(app) as url:
+        with offered(f"token_env=PETS_TOKEN {url}/openapi.json") as registry:
+            edge, kind = ask(registry, "get_edge"), ask(registry, "get_kind")
+            shown = json.dumps([registry.schemas(), registry.unavailable, edge, kind])
+        with pytest.raises(InputError, match=r"neither JSON nor YAML: .*alias") as caught:
+            make_registry(ToolsSettings.read(openapi=[f"token_env=PETS_TOKEN {url}/bad.yaml"]))
+    assert registry.tools["get_edge"].description == "Needs ***."
+    assert "***" in edge["content"]
+    assert kind["content"] == "Error: get_kind replied with image/***, which is no text"
+    assert "a-secret" not in shown + str(caught.value)
+
+
 def bad_sources(api: str) -> dict[str, str]:
     """How a document can't be named, and what is said."""
     port = api.rpartition(":")[2]
@@ -196,6 +233,9 @@ def bad_sources(api: str) -> dict[str, str]:
         f"http://user:word@127.0.0.1:{port}/openapi.json": "credentials in a URL",
         f"token_env=NOT_SET {api}/openapi.json": "NOT_SET.*environment variable",
         f"base=ftp://x {api}/openapi.json": "is not a URL",
+        f"base={api}/v1?word@=1 {api}/openapi.json": "base: there is a query or fragment behind http.*/v1, ",
+        f"base={api}/v1#part {api}/openapi.json": "base: there is a query or fragment",
+        "query.yaml": "servers: there is a query or fragment",
         f"bse=http://x {api}/openapi.json": "unknown option 'bse'",
         f"methods=FETCH {api}/openapi.json": "methods: 'FETCH'",
         f"methods=PATCH {api}/openapi.json": "offers no tool: .*methods=GET",
@@ -217,6 +257,7 @@ def test_what_can_not_be_used_is_one_line(api: str, tmp_path: Path, monkeypatch:
     }
     Path("twice.yaml").write_text(json.dumps(twice))
     Path("elsewhere.yaml").write_text(json.dumps(twice | {"servers": [{"url": "/v1"}]}))
+    Path("query.yaml").write_text(json.dumps(twice | {"servers": [{"url": f"{api}?word@=1"}]}))
     for source, message in bad_sources(api).items():
         with pytest.raises(InputError, match=message) as caught:
             make_registry(ToolsSettings.read(openapi=[source]))

@@ -295,3 +295,30 @@ def test_statuses_by_hand() -> None:
         **dict.fromkeys((408, 504), "timeout"),
     }
     assert {status: error_of_status(status) for status in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("place", "more", "value", "expected"),
+    [
+        ("path", {}, "a,b", "/v1/x/a%2Cb"),
+        ("path", {}, ["a,b", "c/d", 1, True], "/v1/x/a%2Cb,c%2Fd,1,true"),
+        ("path", {}, {"a,b": "c=d", "e": "f"}, "/v1/x/a%2Cb,c%3Dd,e,f"),
+        ("path", {"explode": True}, {"a,b": "c=d", "e": "f"}, "/v1/x/a%2Cb=c%3Dd,e=f"),
+        ("query", {"explode": False}, ["a,b", "c"], "/v1/x?p=a%2Cb,c"),
+        ("query", {"explode": False, "style": "spaceDelimited"}, ["a b", "c"], "/v1/x?p=a%20b%20c"),
+        ("query", {"explode": False, "style": "pipeDelimited"}, ["a|b", "c"], "/v1/x?p=a%7Cb%7Cc"),
+        ("query", {"explode": False}, {"a": "b,c"}, "/v1/x?p=a,b%2Cc"),
+        ("query", {}, ["a,b", "c"], "/v1/x?p=a%2Cb&p=c"),
+        ("query", {}, "a,b", "/v1/x?p=a%2Cb"),
+    ],
+)
+def test_a_separator_within_a_value_is_none(
+    place: str, more: dict[str, Any], value: Any, expected: str
+) -> None:
+    """RFC 6570, section 3.2: each value is encoded by itself, then they are joined."""
+    parameter = {"name": "p", "in": place, "required": True, "schema": {}} | more
+    path = "/x/{p}" if place == "path" else "/x"
+    document = {"openapi": "3.1.0", "paths": {path: {"get": {"parameters": [parameter]}}}}
+    ((_, operation),) = read_operations(document, ALL)
+    assert isinstance(operation, Operation)
+    assert make_request(BASE, operation, {"p": value}).url.raw_path == expected.encode()
