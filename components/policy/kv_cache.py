@@ -70,11 +70,15 @@ def roomy_cache(prefix: Prefix | None = None, rows: int = 1) -> Cache:
 
 
 class PrefixCache:
-    """The keys and values of the last few shared prompt prefixes, found by their ids."""
+    """The keys and values of the last few shared prompt prefixes, found by their ids.
 
-    def __init__(self, model: Any, size: int) -> None:
+    size: how many at most; max_tokens: of all together at most, the last one apart; None: no bound.
+    """
+
+    def __init__(self, model: Any, size: int, *, max_tokens: int | None = None) -> None:
         self._model = model
         self._size = size
+        self._max_tokens = max_tokens
         self._kept: OrderedDict[tuple[int, ...], Prefix] = OrderedDict()
 
     def get(self, ids: Sequence[int]) -> Prefix:
@@ -101,9 +105,17 @@ class PrefixCache:
             prefix = [(keys.clone(), values.clone()) for keys, values in start or []]
         if self._size:
             self._kept[wanted] = prefix
-            while len(self._kept) > self._size:
+            while len(self._kept) > self._size or self._is_full():
                 self._kept.popitem(last=False)
         return prefix
+
+    def clear(self) -> None:
+        """Forget all prefixes."""
+        self._kept.clear()
+
+    def _is_full(self) -> bool:
+        most = self._max_tokens
+        return most is not None and len(self._kept) > 1 and sum(map(len, self._kept)) > most
 
 
 def common_length(rows: Sequence[tuple[int, ...]]) -> int:
