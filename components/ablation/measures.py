@@ -11,7 +11,7 @@ from components.ablation.settings import AblationSettings
 from components.contracts.records import EvaluationItem
 from components.scoring.bootstrap import Interval, ratio_bootstrap
 from components.scoring.call_rates import GOLD_METRICS, call_counts, call_table
-from components.scoring.groups import group_kinds
+from components.scoring.groups import group_items
 from components.scoring.tool_help import SUMS, cell_of
 from components.scoring.tool_use import METRICS, counts_of, rate_table
 
@@ -59,8 +59,8 @@ def compare_rows(
 ) -> dict[str, Group]:
     """Every row against the reference, by group of questions; all rows see the same resamples."""
     reference = next(row for row in rows if row.title == settings.reference)
-    groups = group_kinds((item.kind for item in reference.items), settings.no_tool_kinds)
-    return {name: _group(rows, reference, kinds, settings, known) for name, kinds in groups.items()}
+    groups = group_items(reference.items, settings.no_tool_kinds)
+    return {name: _group(rows, reference, places, settings, known) for name, places in groups.items()}
 
 
 def measure_table(items: Sequence[EvaluationItem], known: Known | None = None) -> tuple[Floats, Floats]:
@@ -92,11 +92,11 @@ def help_table(items: Sequence[EvaluationItem], known: Known | None) -> tuple[Fl
 def _group(
     rows: Sequence[Row],
     reference: Row,
-    kinds: frozenset[str],
+    places: Sequence[int],
     settings: AblationSettings,
     known: Known | None,
 ) -> Group:
-    tables = [measure_table([item for item in row.items if item.kind in kinds], known) for row in rows]
+    tables = [measure_table([row.items[place] for place in places], known) for row in rows]
     parts, wholes = (np.concatenate(side, axis=1) for side in zip(*tables, strict=True))
     before, before_of = (np.tile(side, len(rows)) for side in tables[rows.index(reference)])
     intervals = ratio_bootstrap(

@@ -6,8 +6,8 @@ import jinja2
 
 from components.ablation.measures import LOWER_IS_BETTER, NEITHER_IS_BETTER, Cell, Group
 from components.ablation.rows import Row
-from components.ablation.settings import AblationSettings
-from components.ablation.table import HEADERS, ONE_SEED, norm, percent, points
+from components.ablation.settings import HEADERS, AblationSettings
+from components.ablation.table import ONE_SEED, norm, percent, points
 from components.scoring.groups import OVERALL
 
 HINTS = {

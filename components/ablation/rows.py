@@ -108,14 +108,16 @@ def read_items(evaluation: Artifact) -> list[EvaluationItem]:
 
 
 def moved_of(digest: str, adapters: Mapping[str, Manifest]) -> Moved:
-    """How far the trainings behind an adapter moved, one by one; nothing for the base model."""
+    """How far the training at the root of an adapter moved, and its own where that is another one.
+
+    The root is the first of `adapters` that the adapter goes back to. Nothing for the base model.
+    """
     if not digest:
         return UNMOVED
-    manifest = adapters[digest]
-    initial = manifest.lineage.get("initial", "")
-    if initial in adapters:
-        return _norm(adapters[initial]), _norm(manifest)
-    return _norm(manifest), None
+    root = digest
+    while (initial := adapters[root].lineage.get("initial", "")) in adapters:
+        root = initial
+    return _norm(adapters[root]), _norm(adapters[digest]) if root != digest else None
 
 
 def _norm(manifest: Manifest) -> float | None:

@@ -31,6 +31,7 @@ def run(
     table: Any,
     base: Any = None,
     without_tools: Any = None,
+    overrides: str = "{}",
 ) -> None:
     """Gather evaluations into one table and write `ablation/1`.
 
@@ -38,12 +39,13 @@ def run(
     their place in a list. adapters, more_adapters: artifacts adapter/1, of which only the manifests are read.
     comparison, metrics, report, table: KFP artifacts. base: artifact evaluation/1 of the base model, a row of
     its own above the others. without_tools: artifact evaluation/1 of the base model without tools.
+    overrides: JSON object over `settings`.
 
     Raises:
         InputError: settings or artifacts can't be used; a row is missing, comes twice or has another
             name; evaluations were made under different conditions or of an adapter that is not given.
     """
-    options = AblationSettings.parse(settings)
+    options = AblationSettings.parse(settings, overrides)
     progress = Progress("ablation", 3)
     given = [
         open_input(one.path, "evaluation/1", artifact_store) for one in (*evaluations, *more_evaluations)

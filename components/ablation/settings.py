@@ -28,6 +28,28 @@ Measure = Literal[
     "rescued",
 ]
 
+# What a table's columns are called, in its order.
+HEADERS: Mapping[str, str] = {
+    "calls_ts": "TS",
+    "calls_pi": "PI",
+    "calls_cf": "CF",
+    "calls_unparsed": "unparsed",
+    "calls_no_call": "no call",
+    "executed_de": "DE",
+    "executed_ce": "CE",
+    "executed_va": "VA",
+    "accuracy": "accuracy",
+    "exact_match": "EM",
+    "invoke_rate": "IR",
+    "pass_rate": "PR",
+    "answerable_rate": "AR",
+    "called_share": "called",
+    "overuse": "overuse",
+    "harmed": "harmed",
+    "underuse": "underuse",
+    "rescued": "rescued",
+}
+
 _GRID: Mapping[str, JsonValue] = {
     "rows": [
         "zero-shot plain",
@@ -63,6 +85,17 @@ _GRID: Mapping[str, JsonValue] = {
 }
 
 
+_ITOOL: Mapping[str, JsonValue] = {
+    "rows": ["warm-up", "mixed SFT", "iteration 1", "iteration 2", "iteration 3"],
+    "reference": "warm-up",
+    "trainings": ["SFT", "DPO"],
+    "measures": ["calls_ts", "calls_pi", "calls_cf", "calls_unparsed", "calls_no_call", "accuracy"],
+    "title": "Warm-up and iterations",
+    "explanation": "The warm-up's SFT goes from easy to hard, mixed SFT is its control in shuffled order; each iteration "
+    "searches the hardest questions with the policy before it and tunes that on the steps found.",
+}
+
+
 class AblationSettings(StageSettings):
     """Which rows the table has, by the titles of the evaluations. Shares are in [0, 1]."""
 
@@ -72,6 +105,7 @@ class AblationSettings(StageSettings):
         "demo_calls": {},
         "self-training": {**_GRID, "reference": "zero-shot multi-step"},
         "demo": {**_GRID, "reference": "zero-shot single-step"},
+        "itool": _ITOOL,
     }
 
     rows: tuple[str, ...] = Field(

@@ -8,29 +8,9 @@ from pydantic import JsonValue
 
 from components.ablation.measures import LOWER_IS_BETTER, Cell, Group
 from components.ablation.rows import Row
-from components.ablation.settings import AblationSettings
+from components.ablation.settings import HEADERS, AblationSettings
 from components.scoring.groups import OVERALL
 
-HEADERS = {
-    "calls_ts": "TS",
-    "calls_pi": "PI",
-    "calls_cf": "CF",
-    "calls_unparsed": "unparsed",
-    "calls_no_call": "no call",
-    "executed_de": "DE",
-    "executed_ce": "CE",
-    "executed_va": "VA",
-    "accuracy": "accuracy",
-    "exact_match": "EM",
-    "invoke_rate": "IR",
-    "pass_rate": "PR",
-    "answerable_rate": "AR",
-    "called_share": "called",
-    "overuse": "overuse",
-    "harmed": "harmed",
-    "underuse": "underuse",
-    "rescued": "rescued",
-}
 ONE_SEED = "Every trained row is one training with one seed: another seed may change the order of rows that lie close together."
 
 

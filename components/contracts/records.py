@@ -13,6 +13,9 @@ from components.contracts.tool_errors import ToolError
 PromptVariant = Literal["plain", "cot", "single_step", "multi_step"]
 PairKind = Literal["response", "conversation", "masked_conversation", "step"]
 FinishReason = Literal["stop", "length", "complete"]  # complete: the call format says the turn is whole
+Difficulty = Literal[
+    "", "easy", "medium", "hard"
+]  # the third of a set (`scoring.difficulty`); empty: not told
 
 
 class Record(BaseModel):
@@ -186,8 +189,9 @@ class EvaluationItem(Record):
     `parameters_identified` and `content_filled` say how far the turn's calls agree with the accepted
     ones, `category` names the worst disagreement, `unparsed` is a turn with a call that can't be parsed
     and `correct` equals `content_filled`; `passed_calls` are then those that fit the offered schemas.
-    `predicted` are the turn's parsed calls, `accepted` the golds. Where tools were executed instead,
-    `valid_answer` says whether it ended in an answer that is no refusal. None: not judged so.
+    `predicted` are the turn's parsed calls, `accepted` the golds, `difficulty` the third of the judged questions
+    with golds that it is in. Where tools were executed instead, `valid_answer` says whether it ended in an answer
+    that is no refusal. None: not judged so.
     """
 
     id: str
@@ -215,6 +219,7 @@ class EvaluationItem(Record):
     valid_answer: bool | None = None
     predicted: tuple[ToolCall, ...] = ()
     accepted: tuple[tuple[ToolCall, ...], ...] = ()
+    difficulty: Difficulty = ""
 
 
 class PolicyCard(Record):

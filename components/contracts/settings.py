@@ -57,6 +57,8 @@ def _read_object(text: str, parameter: str) -> dict[str, JsonValue]:
         given = json.loads(text) if text.strip() else {}
     except json.JSONDecodeError as error:
         raise InputError(f"{parameter}: not JSON at column {error.colno}: {error.msg}") from error
+    except ValueError as error:
+        raise InputError(f"{parameter}: a number has too many digits, expected one in range") from error
     except RecursionError as error:
         raise InputError(f"{parameter}: nested too deeply, expected a JSON object of settings") from error
     if not isinstance(given, dict):

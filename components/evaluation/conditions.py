@@ -1,6 +1,8 @@
 """Under which conditions an evaluation is made, and whether an earlier one was made under the same."""
 
-from collections.abc import Iterator, Mapping
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import get_args
 
 from pydantic import JsonValue
@@ -9,6 +11,7 @@ from components.contracts.artifacts import Artifact
 from components.contracts.errors import InputError
 from components.contracts.jsonl import read_records
 from components.contracts.records import Question
+from components.contracts.tool_schemas import ToolSchema
 from components.evaluation.settings import EvaluationSettings, Split
 
 SPLIT_TITLES: Mapping[str, str] = {
@@ -33,16 +36,28 @@ def read_conditions(settings: str, overrides: str, split: str, *, without_tools:
 
 
 def describe_conditions(
-    options: EvaluationSettings, base_model: str, title: str, *, without_tools: bool
+    options: EvaluationSettings,
+    base_model: str,
+    title: str,
+    *,
+    without_tools: bool,
+    tools: Sequence[ToolSchema] | None = None,
 ) -> dict[str, JsonValue]:
-    """What the manifest's details say of an evaluation."""
-    return {
+    """What the manifest's details say of an evaluation. tools: the service's list, where a question needs it."""
+    found: dict[str, JsonValue] = {} if tools is None else {"tools": digest_of_tools(tools)}
+    return found | {
         "base_model": base_model,
         "title": title,
         "split": options.split,
         "without_tools": without_tools,
         "settings": options.model_dump(mode="json"),
     }
+
+
+def digest_of_tools(tools: Sequence[ToolSchema]) -> str:
+    """SHA-256 of the schemas as canonical JSON, in their order, in which a prompt shows them."""
+    text = json.dumps(list(tools), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def is_same(earlier: Artifact, lineage: Mapping[str, str], details: Mapping[str, JsonValue]) -> bool:

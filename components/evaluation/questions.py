@@ -4,11 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from components.contracts.errors import InputError
-from components.contracts.records import PromptVariant, Question
+from components.contracts.records import Difficulty, PromptVariant, Question
 from components.contracts.tool_schemas import ToolSchema, find_tool, parse_tools, tool_name
 from components.rollout.prefill import sample_seed
 from components.rollout.prompts import offers_tools, select_tools
 from components.rollout.tools_client import ToolsClient
+from components.scoring.difficulty import demand_of_question, divide
 
 
 def select_questions(questions: Iterable[Question], *, limit_per_kind: int, seed: int) -> list[Question]:
@@ -67,6 +68,22 @@ def check_tools(questions: Sequence[Question], client: ToolsClient, variant: Pro
             offered = parse_tools(question.offered) if offers_tools(variant) else ()
         if question.golds:
             _check_golds(question, offered, variant)
+
+
+def difficulties(
+    questions: Sequence[Question], client: ToolsClient, variant: PromptVariant
+) -> dict[str, Difficulty]:
+    """By id the third of each question with golds among all of these; `max_tools` does not make one easier.
+
+    Raises:
+        InputError: as `check_tools`, after which nothing is sent any more.
+    """
+    judged = [question for question in questions if question.golds]
+    demands = []
+    for question in judged:
+        available = client.list_tools() if needs_service(question, variant) else ()
+        demands.append(demand_of_question(question, select_tools(question, available, client.unavailable)))
+    return {question.id: third for question, third in zip(judged, divide(demands), strict=True)}
 
 
 def _check_executable(

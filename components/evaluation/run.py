@@ -6,6 +6,7 @@ A stage that was killed begins again: nothing is resumed, since greedy decoding 
 questions gives the same items. An earlier evaluation of the same thing is handed on instead.
 """
 
+import itertools
 import json
 import time
 from collections.abc import Iterator, Sequence
@@ -30,7 +31,7 @@ from components.evaluation.conditions import (
     read_split,
 )
 from components.evaluation.profile import name_tokens, profile_traces
-from components.evaluation.questions import check_tools, needs_service, select_questions
+from components.evaluation.questions import check_tools, difficulties, needs_service, select_questions
 from components.evaluation.report import render_report
 from components.evaluation.settings import EvaluationSettings
 from components.evaluation.summary import ToolCounts, count_tools, scalar_metrics, summarize
@@ -67,8 +68,8 @@ def run(
     evaluation, metrics, report: KFP artifacts. title: what reports call this policy. split: in place of the
     settings' own, unless empty. without_tools: no tools are offered; the prompt is `no_tool_variant`. earlier:
     artifact evaluation/1, handed on unchanged where the same adapter (or base model) was judged on the same
-    questions under the same settings. overrides: JSON object merged over `settings`. The tools service is
-    contacted only where a question needs it.
+    questions under the same settings, with the same tools on offer. overrides: JSON object merged over
+    `settings`. The tools service is contacted only where a question needs it.
 
     Raises:
         InputError: settings, artifacts, model or tools service can't be used, a question has no gold
@@ -82,19 +83,26 @@ def run(
     policy = open_input(adapter.path, "adapter/1", artifact_store) if adapter is not None else None
     digest = policy.digest if policy else ""
     shown = title or _title(base_model, digest, without_tools=without_tools)
-    details = describe_conditions(options, base_model, shown, without_tools=without_tools)
     lineage = {"question_set": opened.digest} | ({"adapter": digest} if digest else {})
     conditions = conditions_text(options, without_tools=without_tools)
-    if earlier is not None:
-        known = open_input(earlier.path, "evaluation/1", artifact_store)
-        if is_same(known, lineage, details):
-            hand_on(earlier.path, evaluation.path, "evaluation/1")
-            print("[evaluation] the earlier evaluation judged the same; it is handed on", flush=True)
-            items = list(read_records(known.path("items.jsonl"), EvaluationItem))
-            _publish(read_summary(known), items, shown, conditions, metrics, report)
-            return
     with ToolsClient(tools_url) as client:
         check_tools(questions, client, options.variant)
+        asks = any(needs_service(question, options.variant) for question in questions)
+        details = describe_conditions(
+            options,
+            base_model,
+            shown,
+            without_tools=without_tools,
+            tools=client.list_tools() if asks else None,
+        )
+        if earlier is not None:
+            known = open_input(earlier.path, "evaluation/1", artifact_store)
+            if is_same(known, lineage, details):
+                hand_on(earlier.path, evaluation.path, "evaluation/1")
+                print("[evaluation] the earlier evaluation judged the same; it is handed on", flush=True)
+                items = list(read_records(known.path("items.jsonl"), EvaluationItem))
+                _publish(read_summary(known), items, shown, conditions, metrics, report)
+                return
         engine = _open_engine(base_model, policy, options)
         with write_output(evaluation.path, "evaluation/1", artifact_store) as writer:
             writer.lineage.update(lineage)
@@ -103,7 +111,11 @@ def run(
             items, tools = write_traces(
                 writer.folder / "traces.jsonl", traces, len(questions), options.split, official=official
             )
-            items = _in_order(items, questions)
+            thirds = difficulties(questions, client, options.variant)
+            items = [
+                item.model_copy(update={"difficulty": thirds.get(item.id, "")})
+                for item in _in_order(items, questions)
+            ]
             write_records(writer.folder / "items.jsonl", items)
             summary = summarize(items, tools, no_tool_kinds=options.no_tool_kinds)
             if any(item.tool_selected is not None for item in items):
@@ -196,13 +208,17 @@ def _take(
     options: EvaluationSettings,
     adapter: str,
 ) -> Iterator[Trace]:
-    """A trace of each question: first of those with golds, then of those that go through the loop."""
+    """A trace of each question: first of those with golds, then of those that go through the loop.
+
+    Both are looked at before the first is sampled.
+    """
+    parts: list[Iterator[Trace]] = []
     judged_by_calls = [question for question in questions if question.golds]
     # Asked for once, by the check before: nothing is sent here.
     asks = any(needs_service(question, options.variant) for question in judged_by_calls)
     available = client.list_tools() if asks else ()
     if judged_by_calls:
-        yield from run_single_turns(
+        turns = run_single_turns(
             judged_by_calls,
             engine,
             options,
@@ -210,11 +226,12 @@ def _take(
             unavailable=client.unavailable,
             adapter=adapter,
         )
+        parts.append(turns)
     others = [question for question in questions if not question.golds]
     if others:
-        yield from run_rollouts(
-            ((question, 0) for question in others), engine, client, options, adapter=adapter
-        )
+        samples = ((question, 0) for question in others)
+        parts.append(run_rollouts(samples, engine, client, options, adapter=adapter))
+    return itertools.chain.from_iterable(parts)
 
 
 def _open_engine(base_model: str, policy: Artifact | None, options: EvaluationSettings) -> "Engine":

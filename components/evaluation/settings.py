@@ -31,6 +31,8 @@ class EvaluationSettings(RolloutSettings, StageSettings):
             "engine": {"call_format": "paper", "batch_size": 64},
         },
         "tl-training": {"variant": "multi_step", "max_new_tokens": 512},
+        "itool": {},
+        "whetstone": {},
         "demo_calls": {
             "max_new_tokens": 48,
             "concurrent": 512,

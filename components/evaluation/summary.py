@@ -14,7 +14,7 @@ from components.scoring.call_rates import (
     count_categories,
     sum_counts,
 )
-from components.scoring.groups import OVERALL, group_kinds
+from components.scoring.groups import OVERALL, group_items
 from components.scoring.tool_use import METRICS, Counts, count_errors, counts_of_tool, rates, rates_of_counts
 
 ToolCounts = dict[str, list[Counts]]
@@ -42,13 +42,13 @@ def summarize(
     in which tools could be executed, `de`, `ce` and `va` with their `counts`. A rate is null where it is
     undefined: the pass rate without a call, a tool's accuracy where it was never called.
     """
-    groups = group_kinds((item.kind for item in items), no_tool_kinds)
+    groups = group_items(items, no_tool_kinds)
     summary: dict[str, JsonValue] = {}
     questions: dict[str, JsonValue] = {}
     calls: dict[str, JsonValue] = {}
     executed: dict[str, JsonValue] = {}
-    for name, kinds in groups.items():
-        chosen = [item for item in items if item.kind in kinds]
+    for name, places in groups.items():
+        chosen = [items[place] for place in places]
         found = rates(chosen)
         summary[name] = _metrics(asdict(found))
         questions[name] = found.questions

@@ -1,4 +1,4 @@
-"""All sources to the sides of the split, training, validation and held out, each example once."""
+"""All sources to the sides of the split (training, search, validation, held out), each example once."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ from components.ingest.formats.plain import FORMAT as PLAIN
 from components.ingest.quarantine import Quarantine
 from components.ingest.settings import IngestSettings
 from components.ingest.sources import DEMO, DEMO_CALLS, open_sources, split_uris
-from components.ingest.split import is_held_out, is_validation, normal_text
+from components.ingest.split import is_for_search, is_held_out, is_validation, normal_text, subject_key
 
 Value = TypeVar("Value", bound=str)
 
@@ -40,6 +40,7 @@ class Collection:
     """The examples of a run, before limits are applied."""
 
     train: list[Located] = field(default_factory=list)
+    search: list[Located] = field(default_factory=list)
     validation: list[Located] = field(default_factory=list)
     held_out: list[Located] = field(default_factory=list)
     sources: list[SourceCount] = field(default_factory=list)
@@ -99,6 +100,7 @@ class Collector:
         if self._wants_validation:
             self._set_validation_aside()
             self._drop_contaminated(self.collection.validation, "validation")
+        self._set_search_aside()
         self._advance(1)
         return self.collection
 
@@ -209,6 +211,25 @@ class Collector:
                 self._judge(located, self.collection.validation)
             else:
                 self.collection.train.append(located)
+
+    def _set_search_aside(self) -> None:
+        """Move subjects with golds out of training; what has none of such a subject is trained on neither."""
+        seed, share = self._settings.seed, self._settings.search_share
+        subjects = {
+            subject_key(one.question)
+            for one in self.collection.train
+            if one.judged().question.golds and is_for_search(one.question, seed=seed, share=share)
+        }
+        train, self.collection.train = self.collection.train, []
+        for located in train:
+            if subject_key(located.question) not in subjects:
+                self.collection.train.append(located)
+            elif located.judged().question.golds:
+                self.collection.search.append(located.judged())
+            else:
+                reason = "no gold call, and others of its subject are set aside for search"
+                bad = BadLine(located.source, located.line, "golds", reason, located.question.text)
+                self._quarantine.add(bad, fault=False)
 
     def _place_long_tail(self) -> None:
         whole = self._settings.train_on_long_tail == "never" or bool(self.collection.train)

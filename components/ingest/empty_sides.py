@@ -14,7 +14,7 @@ def refuse_empty(
     Raises:
         InputError: a side that the run needs has no question; says why and what to change.
     """
-    if not (collection.train or collection.held_out or collection.validation):
+    if not (collection.train or collection.held_out or collection.validation or collection.search):
         if quarantine.first is None:
             raise InputError("questions: no rows in " + ", ".join(one.name for one in collection.sources))
         raise InputError(
@@ -32,6 +32,11 @@ def refuse_empty(
             raise InputError(
                 f"questions: nothing to train on: {len(collection.validation)} questions went to validation and "
                 "no other is left; add rows or lower ingest_settings.validation_share"
+            )
+        if collection.search:
+            raise InputError(
+                f"questions: nothing to train on: {len(collection.search)} questions went to search and no other "
+                "is left; add rows or lower ingest_settings.search_share"
             )
         if collection.counts["contaminated"]:
             raise InputError(

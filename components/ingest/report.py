@@ -5,8 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from components.contracts.records import Question
 from components.ingest.collect import SourceCount
 
-SIDES = {"train": "for training", "validation": "for validation", "held_out": "held out"}
-HEADS = {"train": "training", "validation": "validation", "held_out": "held out"}
+SIDES = {
+    "train": "for training",
+    "search": "for search",
+    "validation": "for validation",
+    "held_out": "held out",
+}
+HEADS = {"train": "training", "search": "search", "validation": "validation", "held_out": "held out"}
+OPTIONAL = ("search", "validation")
 TOOL_ROLES = ("trajectories", "golds")
 FIRST = 5  # questions and bad rows shown
 
@@ -20,16 +26,16 @@ def render_report(
 ) -> str:
     """The report as Markdown. `reasons` counts the quarantine; `notes` are whole sentences.
 
-    chosen: the questions of each side; validation is shown where it has any.
+    chosen: the questions of each side; search and validation are shown where they have any.
     """
-    sides = [side for side in SIDES if side != "validation" or chosen.get(side)]
+    sides = [side for side in SIDES if side not in OPTIONAL or chosen.get(side)]
     kinds = sorted({question.kind for questions in chosen.values() for question in questions})
-    validation = f", validation {counts['validation']}" if "validation" in sides else ""
+    asides = "".join(f", {side} {counts[side]}" for side in OPTIONAL if side in sides)
     most_first = sorted(reasons.items(), key=lambda one: (-one[1], one[0]))
     parts = [
         "# Questions",
         f"{counts['read']} rows read = {counts['kept']} kept + {counts['quarantined']} set aside. "
-        f"Training {counts['train']}{validation}, held out {counts['held_out']}, over the limits {counts['over_limit']}.",
+        f"Training {counts['train']}{asides}, held out {counts['held_out']}, over the limits {counts['over_limit']}.",
         *(_tool_rows(counts, sides),)
         * any(counts.get(f"{side}_{role}") for side in sides for role in TOOL_ROLES),
         *(f"- {note}" for note in notes),

@@ -43,8 +43,8 @@ def run(
     question_set, trajectories, metrics, report: KFP artifacts. validation: set `validation_share` of the
     training subjects aside as validation.jsonl, which is empty otherwise; held-out questions do not change.
 
-    Every row read is on the training side (as a question, a trace or both), a held-out or validation
-    question, over a limit, or in quarantine.jsonl; `counts` of the manifests says how many of each. The same rows in
+    Every row read is on the training side (as a question, a trace or both), a question for search, a held-out or
+    validation question, over a limit, or in quarantine.jsonl; `counts` of the manifests says how many of each. The same rows in
     another order give the same split.
 
     Raises:
@@ -62,14 +62,15 @@ def run(
         collection = collector.collect(questions)
         refuse_empty(collection, quarantine, wanted, validation=validation)
         train = _choose(collection.train, wanted.max_train, wanted.seed)
-        judged = {
+        asides = {
+            "search": _choose(collection.search, _part(wanted.max_train, wanted.search_share), wanted.seed),
             "validation": _choose(collection.validation, wanted.max_held_out, wanted.seed),
             "held_out": _choose(collection.held_out, wanted.max_held_out, wanted.seed),
         }
-        sides = {"train": train, **judged}
+        sides = {"train": train, **asides}
         asked = _asked(train)
         write_records(writer.folder / "train.jsonl", asked)
-        for side, chosen in judged.items():
+        for side, chosen in asides.items():
             write_records(writer.folder / f"{side}.jsonl", (one.question for one in chosen))
         traces.counts["traces"] = write_records(traces.folder / "traces.jsonl", _traces(train))
         sampled = sum(not one.golds for one in asked)
@@ -88,7 +89,7 @@ def run(
         write_page(report.path, text)
     for name in LOGGED:
         metrics.log_metric(name, counts[name])
-    aside = "{validation} validation, " if validation else ""
+    aside = "{search} for search, " * bool(counts["search"]) + "{validation} validation, " * validation
     done = f"{{train}} training, {aside}{{held_out}} held out, {{quarantined}} set aside"
     print(f"[ingest] {done.format_map(counts)}", flush=True)
     return list(range(shards))
@@ -107,6 +108,11 @@ def _faulty(train: Sequence[Located]) -> dict[str, int]:
     """How many trajectories of `demo://calls` have a wrong call; of others that is not known here."""
     made = [one.trace for one in train if one.trace is not None and one.trace.model == DEMO_CALLS]
     return {"faulty": sum(map(is_faulty, made))} if made else {}
+
+
+def _part(limit: int | None, share: float) -> int | None:
+    """What the share of a limit is: at least one."""
+    return None if limit is None else max(1, round(limit * share))
 
 
 def _choose(located: Sequence[Located], limit: int | None, seed: int) -> list[Located]:
@@ -139,6 +145,8 @@ def _notes(collection: Collection, settings: IngestSettings) -> list[str]:
             "departs from the self-training paper, which only evaluates on them (train_on_long_tail: every "
             "preset says 'never')."
         )
+    if settings.search_share and not collection.search:
+        notes.append("No training row with gold calls was set aside for search, which search_share asks for.")
     if collection.counts["renamed_ids"]:
         notes.append(f"{collection.counts['renamed_ids']} ids occurred twice and were made unique.")
     return notes

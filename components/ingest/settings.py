@@ -33,6 +33,8 @@ class IngestSettings(StageSettings):
             "train_on_long_tail": "never",
         },
         "tl-training": {"train_on_long_tail": "never"},
+        "itool": {"train_on_long_tail": "never", "search_share": 0.1},
+        "whetstone": {"train_on_long_tail": "never", "search_share": 0.1},
         "demo": {"train_on_long_tail": "never", "shards": 2},
         "demo_calls": {"call_format": "pythonic"},
     }
@@ -50,6 +52,12 @@ class IngestSettings(StageSettings):
         lt=1,
         description="Share of the training subjects set aside to choose among policies by, where a run asks "
         "for validation.",
+    )
+    search_share: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the training subjects with gold calls that is left out of training, for search.",
     )
     held_out: str = Field(
         "", description="URIs of held-out questions, comma separated; then all of questions is for training."

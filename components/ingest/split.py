@@ -40,6 +40,11 @@ def is_validation(question: Question, *, seed: int, share: float) -> bool:
     return unit_hash(seed, f"validation\n{subject_key(question)}") < share
 
 
+def is_for_search(question: Question, *, seed: int, share: float) -> bool:
+    """Whether the question's subject falls into the share that is left out for search; salted likewise."""
+    return unit_hash(seed, f"search\n{subject_key(question)}") < share
+
+
 def shuffled(items: Iterable[Item], *, seed: int, text_of: Callable[[Item], tuple[str, str]]) -> list[Item]:
     """The items in an order that depends on their texts only, not on the order they came in.
 

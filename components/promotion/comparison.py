@@ -10,7 +10,7 @@ from components.contracts.tool_schemas import parse_tools, tool_name
 from components.promotion.settings import PromotionSettings
 from components.scoring.bootstrap import Interval
 from components.scoring.call_rates import CALL_METRICS, call_differences, call_rates
-from components.scoring.groups import group_kinds
+from components.scoring.groups import group_items
 from components.scoring.tool_use import (
     METRICS,
     Counts,
@@ -69,8 +69,8 @@ def compare(
 ) -> Comparison:
     """Compare paired items; the traces (by question id) give the rates of single tools."""
     groups = {}
-    for name, kinds in group_kinds((before.kind for before, _ in pairs), settings.no_tool_kinds).items():
-        chosen = [pair for pair in pairs if pair[0].kind in kinds]
+    for name, places in group_items([before for before, _ in pairs], settings.no_tool_kinds).items():
+        chosen = [pairs[place] for place in places]
         compared = _compared(
             [counts_of(before) for before, _ in chosen], [counts_of(after) for _, after in chosen], settings
         )

@@ -16,12 +16,7 @@ from components.contracts.policy_card import read_card
 from components.contracts.progress import Progress
 from components.contracts.records import EvaluationItem, LabeledTrace, Trace
 from components.promotion.comparison import Comparison, compare, summary_of
-from components.promotion.conditions import (
-    check_conditions,
-    check_lineage,
-    open_between,
-    open_without_tools,
-)
+from components.promotion.conditions import check_policies, open_between, open_without_tools
 from components.promotion.gate import Decision, decide
 from components.promotion.model_card import render_model_card
 from components.promotion.publish import publish
@@ -69,8 +64,7 @@ def run(
         "adapter": open_input(adapter.path, "adapter/1", artifact_store),
         "labeled": open_input(labeled.path, "labeled_traces/1", artifact_store),
     }
-    check_lineage(inputs["before"], inputs["after"], inputs["adapter"])
-    check_conditions(inputs["before"], inputs["after"])
+    check_policies(inputs["before"], inputs["after"], inputs["adapter"])
     on_the_way = open_between(between, inputs["before"], artifact_store)
     no_tools = open_without_tools(without_tools, inputs["before"], artifact_store)
     progress = Progress("promotion", 4)

@@ -16,6 +16,8 @@ class PromotionSettings(StageSettings):
         "self-training": {},
         "demo": {},
         "tl-training": {},
+        "itool": {},
+        "whetstone": {},
         "demo_calls": {},
     }
 

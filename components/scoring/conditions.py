@@ -10,12 +10,17 @@ from components.contracts.manifests import Manifest
 
 
 def check_same_conditions(
-    names: tuple[str, str], one: Manifest, two: Manifest, *, may_differ: Collection[str] = ()
+    names: tuple[str, str],
+    one: Manifest,
+    two: Manifest,
+    *,
+    may_differ: Collection[str] = (),
+    subject: str = "the adapter",
 ) -> None:
-    """Refuse evaluations of different question sets, base models or settings; titles may differ.
+    """Refuse evaluations of different question sets, base models, settings or tools; titles may differ.
 
-    names: what messages call the two. may_differ: dotted names of details that are free, such as
-    "settings.variant".
+    Tools are compared where both sides say which were on offer. names: what messages call the two. may_differ:
+    dotted names of details that are free, such as "settings.variant". subject: what the two differ in.
 
     Raises:
         InputError: names what differs, and both values.
@@ -27,12 +32,13 @@ def check_same_conditions(
             "expected two evaluations of the same one"
         )
     sides = [flat(side.details) for side in (one, two)]
-    for name in sorted(sides[0].keys() | sides[1].keys()):
+    said_by_one = {"tools"} & (sides[0].keys() ^ sides[1].keys())
+    for name in sorted((sides[0].keys() | sides[1].keys()) - {"title", *may_differ} - said_by_one):
         values = [side.get(name, "absent") for side in sides]
-        if name not in ("title", *may_differ) and values[0] != values[1]:
+        if values[0] != values[1]:
             raise InputError(
                 f"{names[0]} and {names[1]} were made under different {name} ({values[0]} and {values[1]}), "
-                "expected evaluations that differ in the adapter alone"
+                f"expected evaluations that differ in {subject} alone"
             )
 
 

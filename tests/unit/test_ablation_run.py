@@ -5,14 +5,15 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from kfp import dsl
 
 from components.ablation.__main__ import main
+from components.ablation.measures import MEASURES
 from components.ablation.run import run
-from components.ablation.settings import AblationSettings
+from components.ablation.settings import HEADERS, AblationSettings, Measure
 from components.contracts.artifacts import Artifact, open_artifact
 from components.contracts.errors import InputError
 from components.storage import open_input, write_output
@@ -279,3 +280,8 @@ def test_a_row_without_tools_that_called_them_is_refused(tmp_path: Path) -> None
     settings = json.dumps({"preset": "demo", "without_tools": "SFT tools"})
     with pytest.raises(InputError, match="was answered with a call, expected none"):
         gather_grid(write_grid(tmp_path), tmp_path / "out", settings)
+
+
+def test_every_measure_has_one_name_for_all_tables() -> None:
+    assert list(HEADERS) == list(get_args(Measure))
+    assert set(HEADERS) == set(MEASURES)

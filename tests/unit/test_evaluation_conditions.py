@@ -11,14 +11,16 @@ from kfp import dsl
 from components.contracts.artifacts import Artifact, open_artifact, write_artifact
 from components.contracts.errors import InputError
 from components.contracts.jsonl import read_records, write_records
+from components.contracts.manifests import Manifest
 from components.contracts.records import EvaluationItem, Question, ToolCall, Trace
 from components.evaluation.__main__ import main
-from components.evaluation.conditions import read_conditions
+from components.evaluation.conditions import digest_of_tools, read_conditions
 from components.evaluation.run import run
 from components.evaluation.settings import EvaluationSettings
+from components.scoring.conditions import check_same_conditions
 from tests.small_tools import small_tools
 from tests.tiny_model import build_tiny_model
-from tests.tools_process import ToolsProcess
+from tests.tools_process import ToolsProcess, tools_service
 
 SUMS = [
     Question(id=f"s{i}", text=f"What is {i}+1?", answers=(str(i + 1),), answer_type="number", kind=kind)
@@ -161,9 +163,9 @@ def test_an_earlier_evaluation_of_the_same_is_handed_on(
     asked = question_set(tmp_path / "q")
     first, metrics, _ = evaluate(asked, model, service.url, tmp_path / "first", title="base")
     earlier = dsl.Dataset(uri=str(first.folder))
-    # a service that is not there: nothing is asked
+    # a model is not opened, the service is asked for its list alone
     again, logged, page = evaluate(
-        asked, model, "http://127.0.0.1:9", tmp_path / "again", title="round 2 <b>", earlier=earlier
+        asked, model, service.url, tmp_path / "again", title="round 2 <b>", earlier=earlier
     )
     assert again.digest == first.digest
     assert logged == metrics
@@ -194,6 +196,47 @@ def test_an_earlier_one_under_other_conditions_is_done_again(
     other, _, _ = evaluate(asked, model, service.url, tmp_path / "other", earlier=earlier, **change)
     assert other.digest != first.digest
     assert "handed on" not in capsys.readouterr().out
+
+
+def test_an_earlier_one_with_other_tools_on_offer_is_done_again(
+    service: ToolsProcess, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = question_set(tmp_path / "q")
+    first, _, _ = evaluate(asked, model, service.url, tmp_path / "first")
+    assert len(str(first.manifest.details["tools"])) == 64
+    earlier = dsl.Dataset(uri=str(first.folder))
+    one = {
+        "type": "function",
+        "function": {"name": "more", "description": "", "parameters": {"type": "object"}},
+    }
+    (tmp_path / "more.json").write_text(json.dumps([one]))
+    with tools_service(tmp_path, "--stand-ins", str(tmp_path / "more.json")) as other:
+        found, _, _ = evaluate(asked, model, other.url, tmp_path / "other", earlier=earlier)
+    assert found.manifest.details["tools"] != first.manifest.details["tools"]
+    unaided, _, _ = evaluate(asked, model, "", tmp_path / "unaided", without_tools=True)
+    assert "tools" not in unaided.manifest.details
+    assert "handed on" not in capsys.readouterr().out
+
+
+def test_the_digest_of_tools_is_of_their_meaning_in_their_order() -> None:
+    one: Any = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+    same: Any = {"function": {"parameters": {"type": "object"}, "name": "f"}, "type": "function"}
+    two: Any = {"type": "function", "function": {"name": "g", "parameters": {"type": "object"}}}
+    assert digest_of_tools([one]) == digest_of_tools([same])
+    assert len({digest_of_tools(tools) for tools in ([], [one], [one, two], [two, one])}) == 4
+
+
+@pytest.mark.parametrize("tools", [("a", "a"), ("a", None), (None, "b"), ("a", "b")])
+def test_tools_are_compared_where_both_evaluations_say_which(tools: tuple[str | None, str | None]) -> None:
+    one, two = (
+        Manifest(schema_tag="evaluation/1", files=(), details={"tools": side} if side else {})
+        for side in tools
+    )
+    if None in tools or len(set(tools)) == 1:
+        check_same_conditions(("before", "after"), one, two)
+        return
+    with pytest.raises(InputError, match=r'before and after were made under different tools \("a" and "b"\)'):
+        check_same_conditions(("before", "after"), one, two)
 
 
 def test_an_earlier_one_of_another_policy_or_of_other_questions_is_done_again(

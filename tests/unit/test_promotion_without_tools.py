@@ -158,6 +158,32 @@ def test_an_evaluation_that_does_not_say_its_split_is_refused(tmp_path: Path) ->
         promote(inputs, tmp_path / "out", None)
 
 
+def with_details(original: Artifact, folder: Path, **details: Any) -> Artifact:
+    """The same evaluation, whose details say more."""
+    with write_artifact(folder, "evaluation/1") as writer:
+        for entry in original.manifest.files:
+            (writer.folder / entry.path).write_bytes(original.path(entry.path).read_bytes())
+        writer.lineage.update(original.manifest.lineage)
+        writer.details.update({**original.manifest.details, **details})
+    return open_artifact(folder, "evaluation/1")
+
+
+def test_details_are_compared_by_their_meaning_and_tools_where_both_name_them(tmp_path: Path) -> None:
+    inputs = write_inputs(tmp_path, count=COUNT)
+    plain = no_tools(tmp_path / "plain")
+    asked = {"before": [{"a": 1, "b": 2}], "after": [{"b": 2, "a": 1}]}
+    same = inputs | {
+        side: with_details(inputs[side], tmp_path / f"{side}_same", servers=servers, tools="a" * 64)
+        for side, servers in asked.items()
+    }
+    promote(same, tmp_path / "out", with_details(plain, tmp_path / "none", servers=asked["after"]))
+    same["after"] = with_details(same["after"], tmp_path / "other", tools="b" * 64)
+    with pytest.raises(
+        InputError, match=r"before and after were made under different tools .* the adapter alone"
+    ):
+        promote(same, tmp_path / "again", None)
+
+
 def test_how_the_adapter_was_trained_is_on_the_card(tmp_path: Path) -> None:
     inputs = write_inputs(tmp_path, count=COUNT)
     adapter = inputs["adapter"]
