@@ -11,7 +11,8 @@ from typing import Any
 
 from components.contracts.artifacts import Artifact, open_artifact
 from components.contracts.jsonl import write_records
-from tests.test_model import build_test_model, plain_questions, word_problems
+from components.contracts.records import Question, ToolCall
+from tests.test_model import build_test_model, plain_questions, service_tools, word_problems
 
 # Two samples with tools and one without: what is right with a tool meets what is wrong without one.
 SMALL = (
@@ -64,10 +65,27 @@ def run_self_training(folder: Path, *words: str, problems: int, plain: int) -> L
     build_test_model(folder / "model")
     questions = [*word_problems(problems, seed=7), *plain_questions(plain, seed=7)]
     write_records(folder / "questions.jsonl", questions)
+    return run_pipeline(folder, "self_training", *SMALL, *words)
+
+
+def gold_problems(count: int, seed: int) -> list[Question]:
+    """Word problems with the call that solves each as their gold, and the tools on offer."""
+    tools = json.dumps(service_tools())
+    found = []
+    for problem in word_problems(count, seed):
+        first, second = re.findall(r"\d+", problem.text)
+        sign = "-" if "left" in problem.text else "*" if "boxes" in problem.text else "+"
+        gold = ToolCall(name="calculator", arguments={"expression": f"{first} {sign} {second}"})
+        found.append(problem.model_copy(update={"offered": tools, "golds": ((gold,),)}))
+    return found
+
+
+def run_pipeline(folder: Path, pipeline: str, *words: str) -> LocalRun:
+    """Run a pipeline in a folder, with one passage as corpus.jsonl."""
     passage = {"id": "1", "title": "Averes", "text": "Averes is a town in Portugal."}
     (folder / "corpus.jsonl").write_text(json.dumps(passage) + "\n", encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "pipelines", "run", "self_training", *SMALL, *words],
+        [sys.executable, "-m", "pipelines", "run", pipeline, *words],
         cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "COLUMNS": "140"},
         text=True,

@@ -10,12 +10,14 @@ from kfp import dsl
 from components.contracts.artifacts import Artifact, open_artifact, write_artifact
 from components.contracts.jsonl import read_records, write_records
 from components.contracts.records import EvaluationItem, LabeledTrace
+from components.rounds.__main__ import KEPT
 from components.rounds.records import RoundRecord
 from components.rounds.run import run
 from tests.evaluation_samples import labeled, question, trace, write_labeled
 
 QUESTIONS = 40
 KINDS = ("places", "no_tool")  # of each half as many
+MODEL = "demo://test"
 FAST: dict[str, Any] = {"samples": 400}
 
 
@@ -81,7 +83,7 @@ def write_evaluation(
     with write_artifact(folder, "evaluation/1") as writer:
         write_records(writer.folder / "items.jsonl", items)
         writer.lineage["question_set"] = questions
-        writer.details["base_model"] = "demo://test"
+        writer.details["base_model"] = MODEL
         writer.details["title"] = title
         writer.details["split"] = split
         writer.details["settings"] = {"temperature": temperature, "split": split}
@@ -111,11 +113,13 @@ class Shop:
 
     folder: Path
     store: str = ""
-    settings: str = '{"samples": 400}'
+    settings: str = '{"samples": 400, "margin": 0.05}'
     number: int = 0
     method: str = "sft"
     metrics: dict[str, Any] = field(default_factory=dict)
     inputs: dict[str, Artifact] = field(default_factory=dict)
+    replaced: dict[str, Any] = field(default_factory=dict)  # inputs of the stage
+    brought: Sequence[LabeledTrace] = ()  # into every round, by a user or a teacher
 
     def begin(self, policy: Policy = BASE) -> "Shop":
         """Judge the base model."""
@@ -142,8 +146,13 @@ class Shop:
             place / "evaluation", items, adapter=adapter.digest, title=title
         )
         self.inputs["adapter"] = adapter
-        self.inputs["labeled"] = write_labeled(place / "labeled", traces)
+        sampled = [one.model_copy(update={"model": MODEL, "adapter": self.begins_with()}) for one in traces]
+        self.inputs["labeled"] = write_labeled(place / "labeled", [*sampled, *self.brought])
         return self.run()
+
+    def begins_with(self) -> str:
+        """The digest of the adapter that the next round begins with; empty for the base model."""
+        return self.digest("next_adapter") if self.number else ""
 
     def run(self, **replaced: Any) -> str:
         """Run the stage on `inputs`, the round before included."""
@@ -156,17 +165,21 @@ class Shop:
             "settings": self.settings,
             "artifact_store": self.store,
             "history": dsl.Dataset(uri=str(self.output / "history")),
-            "best": dsl.Model(uri=str(self.output / "best")),
+            **self.kept(self.output),
             "next_adapter": dsl.Model(uri=str(self.output / "next_adapter")),
             "metrics": metrics,
             "report": dsl.HTML(uri=str(self.output / "report.html")),
             "earlier": dsl.Dataset(uri=str(last / "history")) if last else None,
-            "best_so_far": dsl.Model(uri=str(last / "best")) if last else None,
+            **({f"{name}_so_far": one for name, one in self.kept(last).items()} if last else {}),
             "method": self.method,
         }
-        self.method = run(**{**given, **replaced})
+        self.method = run(**{**given, **self.replaced, **replaced})
         self.metrics = dict(metrics.metadata)
         return self.method
+
+    def kept(self, folder: Path) -> dict[str, dsl.Artifact]:
+        """What a round gives out of the best round and of the spare, as outputs or as inputs."""
+        return {name: schema(uri=str(folder / name)) for name, schema in KEPT.items()}
 
     @property
     def output(self) -> Path:

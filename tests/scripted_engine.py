@@ -45,6 +45,19 @@ class ScriptedEngine:
         )
 
 
+class SmallContext(ScriptedEngine):
+    """One that measures prompts: a byte is a token, and the template adds none. measured: how many it was asked for."""
+
+    context = 2000
+    measured = 0
+
+    def count_tokens(self, conversation: Conversation) -> int:
+        """See `MeasuresPrompts`."""
+        self.measured += 1
+        shown = [message.content for message in conversation.messages]
+        return sum(len(text.encode()) for text in [*shown, conversation.prefill])
+
+
 def turn_number(conversation: Conversation) -> int:
     """How many assistant turns there are already."""
     return sum(message.role == "assistant" for message in conversation.messages)

@@ -16,12 +16,13 @@ CURVE_STYLE = """
 .curve text { fill: var(--note) } .curve .name { fill: currentColor; font-size: 14px; font-weight: 600 } .curve .axis { stroke: var(--axis); fill: none }
 .curve polyline, .curve .bar { fill: none; stroke-width: 2; stroke-linejoin: round } .curve .band { opacity: .18 } .curve .mark { fill: var(--mark) }
 .curve .s0 { stroke: var(--c0) } .curve .s1 { stroke: var(--c1); stroke-dasharray: 7 4 } .curve .s2 { stroke: var(--c2); stroke-dasharray: 2 3 } .curve .s3 { stroke: var(--c3); stroke-dasharray: 9 3 2 3 }
-.curve .f0 { fill: var(--c0) } .curve .f1 { fill: var(--c1) } .curve .f2 { fill: var(--c2) } .curve .f3 { fill: var(--c3) } .curve .thin { stroke: var(--note); stroke-width: 1; stroke-dasharray: none; opacity: .7 }
+.curve .f0 { fill: var(--c0) } .curve .f1 { fill: var(--c1) } .curve .f2 { fill: var(--c2) } .curve .f3 { fill: var(--c3) } .curve .thin { stroke: var(--note); stroke-width: 1; stroke-dasharray: none; opacity: .7 } .curve .across { stroke: var(--mark); stroke-width: 1; stroke-dasharray: 3 4; opacity: .55 }
 """
 
 STYLES = 4  # series that can be told apart
 MOST_POINTS = 600
 _LEFT, _RIGHT, _TOP, _LINE, _BOTTOM = 48, 14, 26, 18, 40
+_GAP = 10  # below the box of a plot that has no x axis of its own
 _MARK = 16  # room above the box for signs
 _CHARACTER = 6.8  # pixels of an average one, for the legend's line breaks
 
@@ -39,6 +40,50 @@ class Series:
     band: Sequence[tuple[float, float, float]] = ()
     marks: Mapping[float, str] = field(default_factory=dict)
     thin: bool = False
+
+
+@dataclass(frozen=True)
+class Plot:
+    """What one plot shows. percent: values are shares. most: where the y axis ends at least."""
+
+    title: str
+    series: Sequence[Series]
+    y_label: str = ""
+    percent: bool = False
+    most: float | None = None
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The plot's box in pixels, and the range of each axis."""
+
+    left: float
+    right: float
+    top: float
+    bottom: float
+    x_low: float
+    x_high: float
+    y_low: float
+    y_high: float
+
+    def x(self, value: float) -> float:
+        return round(
+            self.left + (value - self.x_low) / (self.x_high - self.x_low) * (self.right - self.left), 1
+        )
+
+    def y(self, value: float) -> float:
+        return round(
+            self.bottom - (value - self.y_low) / (self.y_high - self.y_low) * (self.bottom - self.top), 1
+        )
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A plot's inside as markup, what it shows in words (not escaped), and its box."""
+
+    markup: str
+    spoken: str
+    frame: Frame
 
 
 def over_steps(label: str, values: Sequence[float]) -> Series:
@@ -67,22 +112,52 @@ def render_curve(
     Raises:
         ValueError: a number that is not finite, or more than `STYLES` series.
     """
+    drawn = draw_plot(
+        Plot(title, series, y_label, percent=percent, most=most),
+        width,
+        height,
+        across=across or (),
+        x_label=x_label,
+    )
+    return as_svg(drawn.markup, drawn.spoken, width, height)
+
+
+def as_svg(markup: str, spoken: str, width: int, height: int) -> str:
+    """The whole drawing. spoken: what it shows, for those who can't see it; not yet escaped."""
+    return (
+        f'<svg class="curve" viewBox="0 0 {width} {height}" role="img" aria-label="{html.escape(spoken)}">'
+        f"{markup}</svg>"
+    )
+
+
+def draw_plot(
+    plot: Plot, width: int, height: int, *, across: Sequence[float], x_label: str, x_axis: bool = True
+) -> Drawn:
+    """One plot's inside. across: values that the x axis reaches. x_axis: with its numbers and its label.
+
+    Raises:
+        ValueError: as `render_curve`.
+    """
+    title, series = plot.title, plot.series
     if len(series) > STYLES:
         raise ValueError(f"{title}: {len(series)} series, expected at most {STYLES}")
     _check_finite(title, series)
     legend, rows = _legend(series, width)
-    frame = _frame(series, width, height, top=_TOP + rows * _LINE, most=most, across=across or ())
+    bottom = height - (_BOTTOM if x_axis else _GAP)
+    frame = _frame(series, width, bottom, top=_TOP + rows * _LINE, most=plot.most, across=across)
     below_first = sorted(enumerate(series), key=lambda numbered: not numbered[1].thin)
-    drawn = "".join(_draw(one, index, frame) for index, one in below_first)
-    empty = "" if any(one.points for one in series) else _text(width / 2, height / 2, "no values", "middle")
+    lines = "".join(_draw(one, index, frame) for index, one in below_first)
+    middle = (frame.top + frame.bottom) / 2
+    empty = "" if any(one.points for one in series) else _text(width / 2, middle, "no values", "middle")
+    y_label = plot.y_label
     notes = "; ".join(
         text for text in (y_label and f"{y_label} by {x_label or 'step'}", *map(_spoken, series)) if text
     )
-    spoken = html.escape(f"{title}: {notes}" if notes else title)
-    return (
-        f'<svg class="curve" viewBox="0 0 {width} {height}" role="img" aria-label="{spoken}">'
-        f'<text class="name" x="2" y="16">{html.escape(title)}</text>{legend}'
-        f"{_axes(frame, x_label, y_label, percent=percent)}{drawn}{empty}</svg>"
+    axes = _axes(frame, x_label, y_label, percent=plot.percent, x_axis=x_axis)
+    return Drawn(
+        f'<text class="name" x="2" y="16">{html.escape(title)}</text>{legend}{axes}{lines}{empty}',
+        f"{title}: {notes}" if notes else title,
+        frame,
     )
 
 
@@ -101,49 +176,25 @@ def running_mean(values: Sequence[float], reach: int) -> list[float]:
     return [(sums[end] - sums[start]) / (end - start) for start, end in bounds]
 
 
-@dataclass(frozen=True)
-class _Frame:
-    """The plot's box in pixels, and the range of each axis."""
-
-    left: float
-    right: float
-    top: float
-    bottom: float
-    x_low: float
-    x_high: float
-    y_low: float
-    y_high: float
-
-    def x(self, value: float) -> float:
-        return round(
-            self.left + (value - self.x_low) / (self.x_high - self.x_low) * (self.right - self.left), 1
-        )
-
-    def y(self, value: float) -> float:
-        return round(
-            self.bottom - (value - self.y_low) / (self.y_high - self.y_low) * (self.bottom - self.top), 1
-        )
-
-
 def _frame(
     series: Sequence[Series],
     width: int,
-    height: int,
+    bottom: float,
     *,
     top: float,
     most: float | None,
     across: Sequence[float],
-) -> _Frame:
+) -> Frame:
     wide = [*(x for one in series for x, _ in one.points), *across] or [0.0, 1.0]
     up = [y for one in series for _, y in one.points]
     up += [end for one in series for _, low, high in one.band for end in (low, high)]
     low, high = min([0.0, *up]), max([0.0, *up, *([] if most is None else [most])])
     first, last = min(wide), max(wide)
-    return _Frame(
+    return Frame(
         left=_LEFT,
         right=width - _RIGHT,
         top=top + _MARK,
-        bottom=height - _BOTTOM,
+        bottom=bottom,
         x_low=first if last > first else first - 0.5,
         x_high=last if last > first else first + 0.5,
         y_low=low,
@@ -151,7 +202,7 @@ def _frame(
     )
 
 
-def _axes(frame: _Frame, x_label: str, y_label: str, *, percent: bool) -> str:
+def _axes(frame: Frame, x_label: str, y_label: str, *, percent: bool, x_axis: bool) -> str:
     parts = [f'<path class="axis" d="M{frame.left} {frame.top}V{frame.bottom}H{frame.right}"/>']
     step = nice_step((frame.y_high - frame.y_low) / 5)
     for n in range(math.ceil(frame.y_low / step - 1e-9), math.floor(frame.y_high / step + 1e-9) + 1):
@@ -159,16 +210,17 @@ def _axes(frame: _Frame, x_label: str, y_label: str, *, percent: bool) -> str:
         shown = f"{100 * n * step:g} %" if percent else f"{n * step:g}"
         parts.append(f'<path class="axis" d="M{frame.left} {y}H{frame.right}" stroke-dasharray="1 3"/>')
         parts.append(_text(frame.left - 6, y + 4, shown, "end"))
-    step = max(1.0, nice_step((frame.x_high - frame.x_low) / 5))
-    for n in range(math.ceil(frame.x_low / step), math.floor(frame.x_high / step) + 1):
-        parts.append(_text(frame.x(n * step), frame.bottom + 16, f"{n * step:g}", "middle"))
-    parts.append(_text((frame.left + frame.right) / 2, frame.bottom + 33, x_label, "middle"))
+    if x_axis:
+        step = max(1.0, nice_step((frame.x_high - frame.x_low) / 5))
+        for n in range(math.ceil(frame.x_low / step), math.floor(frame.x_high / step) + 1):
+            parts.append(_text(frame.x(n * step), frame.bottom + 16, f"{n * step:g}", "middle"))
+        parts.append(_text((frame.left + frame.right) / 2, frame.bottom + 33, x_label, "middle"))
     middle = (frame.top + frame.bottom) / 2
     turned = f' transform="rotate(-90 11 {middle:g})"'
     return "".join(parts) + _text(11, middle, y_label, "middle", turned)
 
 
-def _draw(series: Series, index: int, frame: _Frame) -> str:
+def _draw(series: Series, index: int, frame: Frame) -> str:
     parts = []
     if len(series.band) > 1:
         edge = [(x, high) for x, _, high in series.band] + [(x, low) for x, low, _ in reversed(series.band)]
@@ -230,7 +282,7 @@ def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
     return kept if kept[-1] == points[-1] else [*kept, points[-1]]
 
 
-def _places(points: Sequence[tuple[float, float]], frame: _Frame) -> str:
+def _places(points: Sequence[tuple[float, float]], frame: Frame) -> str:
     return " ".join(f"{frame.x(x)},{frame.y(y)}" for x, y in points)
 
 

@@ -17,10 +17,10 @@ WHOLE_KINDS = ("response", "conversation", "masked_conversation")  # of PairKind
 def is_on(stage: str, method: str) -> bool:
     """Whether `stage` works: a training stage by its name, any other unless `method` is `none`.
 
-    method: names of `METHODS`, comma separated; `none`; or empty.
+    method: names of `METHODS`, comma separated; `none` by itself; or empty.
 
     Raises:
-        InputError: an unknown name; the nearest is offered.
+        InputError: an unknown name; the nearest is offered. `none` beside other names.
     """
     names = method_names(method, (*METHODS, NONE))
     if not names:
@@ -30,16 +30,29 @@ def is_on(stage: str, method: str) -> bool:
     return stage in names or stage not in METHODS
 
 
+def is_named(stage: str, method: str) -> bool:
+    """Whether the run asked for `stage` by name: an empty text, which leaves it on, does not.
+
+    Raises:
+        InputError: an unknown name; the nearest is offered.
+    """
+    return stage in method_names(method, (*METHODS, NONE))
+
+
 def method_names(method: str, known: Sequence[str]) -> tuple[str, ...]:
     """The names in a method's text, each one of `known`.
 
     Raises:
-        InputError: an unknown name; the nearest is offered.
+        InputError: an unknown name; the nearest is offered. `none` beside other names.
     """
     names = tuple(name.strip() for name in method.split(",") if name.strip())
     for name in names:
         if name not in known:
             raise InputError(f"method: unknown {name!r}{nearest(name, known)}; known: {', '.join(known)}")
+    if NONE in names and len(set(names)) > 1:
+        raise InputError(
+            f"method: {method!r} says none and more; expected {NONE!r} alone, or the names without it"
+        )
     return names
 
 

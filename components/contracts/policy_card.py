@@ -25,3 +25,22 @@ def read_card(folder: Path) -> PolicyCard:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise InputError(f"adapter: {path}: {where}: {first['msg']}, expected a policy card") from error
+
+
+def check_base_model(card: PolicyCard, base_model: str) -> None:
+    """Refuse an adapter that was trained on another base model.
+
+    Raises:
+        InputError: names both.
+    """
+    check_same("base model", card.base_model, base_model)
+
+
+def check_same(what: str, trained: str, used: str) -> None:
+    """Refuse an adapter for one thing that its card says.
+
+    Raises:
+        InputError: `trained` and `used` differ.
+    """
+    if trained != used:
+        raise InputError(f"adapter: it was trained with {what} {trained!r}, but this run uses {used!r}")

@@ -1,14 +1,28 @@
 """Preference tuning: preference pairs in, adapter out."""
 
-from typing import Any
+from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from components.contracts.artifacts import Artifact, ArtifactWriter, open_artifact
+from components.contracts.errors import InputError
+from components.contracts.jsonl import read_records
 from components.contracts.methods import is_on
 from components.contracts.records import PreferencePair
-from components.dpo.report import TITLE
+from components.dpo.report import TITLE, render_report
 from components.dpo.settings import DPOSettings
 from components.policy.hand_on import hand_adapter_on
+from components.policy.training_stage import StageInputs, run_stage
 from components.rollout.shown import call_format_of
-from components.storage import open_input
+
+if TYPE_CHECKING:  # these load torch, which a stage that is off does without
+    from components.dpo.pairs import PreparedPairs
+    from components.dpo.training import PairLogRow
+    from components.policy.chat import Chat
+    from components.policy.checkpoints import Checkpoints
+    from components.policy.training_loop import TrainingResult
 
 
 def run(
@@ -28,29 +42,80 @@ def run(
 
     pairs, adapter, metrics, report, initial: KFP artifacts. The reference is the policy that came in: `initial`,
     or the base model. overrides: JSON object over `settings`. method: where dpo is not in it, `initial` is
-    handed on (see `contracts.methods`).
+    handed on (see `contracts.methods`). So it is where the pairs are those of a search that came to none: an
+    iteration with nothing to learn from does not end the run.
 
     Raises:
-        InputError: settings, artifacts or model can't be used; no pair can be trained on.
+        InputError: settings, artifacts or model can't be used; no pair can be trained on, or there is none and
+            they are not a search's.
         NonFiniteError: a loss or gradient was NaN or infinite; checkpoints before it stay.
     """
     parsed = DPOSettings.parse(settings, overrides)
-    if not is_on("dpo", method):
-        given = open_input(pairs.path, "preference_pairs/1", artifact_store)
-        form = call_format_of(given, "pairs.jsonl", PreferencePair)
-        hand_adapter_on(
-            TITLE,
-            parsed,
-            base_model,
-            artifact_store,
-            adapter,
-            metrics,
-            report,
-            initial,
-            call_format=form,
-        )
-        return
-    from components.dpo.tuning import tune  # loads torch, which a stage that is off does without
-
     outputs = (adapter, metrics, report)
-    tune(parsed, pairs, base_model, settings, artifact_store, checkpoint_root, *outputs, initial, overrides)
+    why = reason_to_hand_on(open_artifact(pairs.path, "preference_pairs/1"))
+    if why and is_on("dpo", method):
+        print(f"[dpo] NOTHING TO LEARN FROM: {why}; the adapter is handed on", flush=True)
+        hand_adapter_on(TITLE, parsed, base_model, artifact_store, *outputs, initial, why=why)
+        return
+    places = (base_model, settings, artifact_store, checkpoint_root, *outputs, initial)
+    given = StageInputs(pairs, *places, overrides=overrides, method=method)
+    run_stage(PreferenceTuning(parsed), given)
+
+
+def reason_to_hand_on(pairs: Artifact) -> str:
+    """Why there is nothing to tune on: a search came to no pair. Empty for all other pairs, even for none."""
+    steps = pairs.manifest.details.get("kind") == "step"
+    return "the search, if it was on, came to no pair" if steps and not pairs.manifest.counts["pairs"] else ""
+
+
+class PreferenceTuning:
+    """What is dpo's own in `run_stage`."""
+
+    name, title, source, schema = "dpo", TITLE, "pairs", "preference_pairs/1"
+
+    def __init__(self, settings: DPOSettings) -> None:
+        self.settings = settings
+
+    def call_format(self, opened: Artifact) -> str:
+        """Of the first pair."""
+        return call_format_of(opened, "pairs.jsonl", PreferencePair)
+
+    def open(self, opened: Artifact) -> tuple[str, Iterator[PreferencePair]]:
+        """The call format of the first pair, and all pairs."""
+        path = opened.path("pairs.jsonl")
+        records = read_records(path, PreferencePair)
+        first = next(records, None)
+        if first is None:
+            raise InputError(f"pairs: {path} holds no pairs; expected at least one")
+        return first.call_format, itertools.chain([first], records)
+
+    def prepare(self, records: Iterator[PreferencePair], chat: Chat) -> PreparedPairs:
+        """See `prepare_pairs`."""
+        from components.dpo.pairs import prepare_pairs
+
+        return prepare_pairs(records, chat, max_tokens=self.settings.max_tokens)
+
+    def train(
+        self, model: Any, prepared: PreparedPairs, checkpoints: Checkpoints | None
+    ) -> TrainingResult[PairLogRow]:
+        """Against the reference, which is frozen first."""
+        from components.dpo.training import train
+
+        return train(model, prepared.pairs, self.settings, checkpoints)
+
+    def figures(
+        self, prepared: PreparedPairs, result: TrainingResult[PairLogRow], *, seconds: float
+    ) -> dict[str, float]:
+        """See `summarize`."""
+        from components.dpo.summary import summarize
+
+        return summarize(prepared, result, self.settings, seconds=seconds)
+
+    def describe(self, writer: ArtifactWriter, prepared: PreparedPairs) -> None:
+        """How many pairs of which kinds, and why others were dropped."""
+        writer.counts["pairs"] = len(prepared.pairs)
+        writer.details.update(dropped=dict(prepared.dropped), kinds=dict(prepared.kinds))
+
+    def page(self, log: Sequence[PairLogRow], figures: Mapping[str, float]) -> str:
+        """See `render_report`."""
+        return render_report(log, figures, self.settings.model_dump())

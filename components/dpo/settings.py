@@ -32,6 +32,7 @@ class DPOSettings(TrainingSettings):
     presets: ClassVar[Mapping[str, Mapping[str, JsonValue]]] = {
         "self-training": {},
         "itool": _ITOOL,
+        "whetstone": _ITOOL,
         "tl-training": {},
         "demo": _DEMO,
         "demo_calls": _DEMO,

@@ -27,6 +27,8 @@ class ErrorLabelingSettings(StageSettings):
             "max_traces_per_question": 1,
         },
         "tl-training": _FOREIGN,
+        "itool": _FOREIGN,
+        "whetstone": _FOREIGN,
         "demo_calls": _FOREIGN,
     }
 

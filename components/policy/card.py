@@ -5,8 +5,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from components.contracts.errors import InputError
-from components.contracts.policy_card import CARD_FILE, read_card
+from components.contracts.policy_card import CARD_FILE, check_base_model, check_same, read_card
 from components.contracts.records import PolicyCard
 from components.policy.chat import Chat
 
@@ -40,14 +39,10 @@ def check_card(card: PolicyCard, chat: Chat, base_model: str) -> None:
     Raises:
         InputError: names what differs, and both values.
     """
-    pairs = (
-        ("base model", card.base_model, base_model),
-        ("chat template", card.template_hash, chat.template_hash),
-        ("call format", card.call_format, chat.call_format),
-    )
-    for what, trained, used in pairs:
-        if trained != used and not (what == "call format" and not trained):
-            raise InputError(f"adapter: it was trained with {what} {trained!r}, but this run uses {used!r}")
+    check_base_model(card, base_model)
+    check_same("chat template", card.template_hash, chat.template_hash)
+    if card.call_format:
+        check_same("call format", card.call_format, chat.call_format)
 
 
 def check_adapter(folder: Path, chat: Chat, base_model: str) -> None:

@@ -11,7 +11,7 @@ CHUNK = 1 << 23  # logits whose float32 copies exist at once
 
 
 def token_logprobs(logits: Tensor, labels: Tensor, positions: Tensor | None = None) -> Tensor:
-    """log softmax(logits)[positions, labels] in nats, float32, (targets,).
+    """log softmax(logits)[positions, labels] in nats, (targets,), float32 (float64 of float64 logits).
 
     logits: (positions, vocabulary) of any float type. labels, positions: (targets,); positions, ascending, says
     which logits predict each target: without it, each the one of the same number. Differentiable once, in
@@ -39,11 +39,12 @@ class _TokenLogprobs(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, logits: Tensor, labels: Tensor, positions: Tensor | None) -> Tensor:
         positions = one_each(logits, positions)
-        normalizers = torch.empty(logits.shape[0], dtype=torch.float32, device=logits.device)
+        dtype = torch.promote_types(logits.dtype, torch.float32)
+        normalizers = torch.empty(logits.shape[0], dtype=dtype, device=logits.device)
         for part, _ in chunks(logits, positions):
-            normalizers[part] = logits[part].float().logsumexp(-1)
+            normalizers[part] = logits[part].to(dtype).logsumexp(-1)
         ctx.save_for_backward(logits, labels, positions, normalizers)
-        return logits[positions, labels].float() - normalizers[positions]
+        return logits[positions, labels].to(dtype) - normalizers[positions]
 
     @staticmethod
     def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor, None, None]:
@@ -52,7 +53,9 @@ class _TokenLogprobs(torch.autograd.Function):
         total = torch.zeros_like(normalizers).index_add_(0, positions, slope)
         gradient = torch.empty_like(logits)
         for part, targets in chunks(logits, positions):
-            probabilities = (logits[part].float() - normalizers[part, None]).exp_().mul_(-total[part, None])
+            probabilities = (
+                (logits[part].to(slope.dtype) - normalizers[part, None]).exp_().mul_(-total[part, None])
+            )
             place = positions[targets] - part.start, labels[targets]
             gradient[part] = probabilities.index_put_(place, slope[targets], accumulate=True)
         return gradient, None, None

@@ -67,6 +67,7 @@ def train_steps(
     checkpoints: Checkpoints | None = None,
     *,
     prepare: Callable[[StepTrainer, Sequence[Sequence[int]]], None] | None = None,
+    plan: Callable[..., list[tuple[int, ...]]] = plan_steps,
 ) -> TrainingResult[Row]:
     """Train `model` in place; goes on from the newest whole checkpoint when there is one.
 
@@ -74,21 +75,17 @@ def train_steps(
     row_type: of the log; fields beyond those of `LogRow` are the objective's figures.
     prepare: called once before training, on the weights as they came in, with the trainer and the indices of the
         examples of each step that this process takes.
+    plan: gives the examples of each step; takes what `plan_steps` does.
 
     Raises:
         NonFiniteError: a loss or gradient was NaN or infinite; parameters are as before that step.
         InputError: out of memory with a single example; fewer examples than processes.
     """
     processes = process_count()
-    if min(settings.batch_size, len(examples)) < processes:
-        raise InputError(
-            f"{settings.stage}_settings: batch_size: {settings.batch_size} of {len(examples)} examples can't be "
-            f"shared by {processes} processes; expected at least one for each"
-        )
     sharing = settings.share_prefixes and supports_trees(model)
     families = find_families(prompts()) if sharing else None
     siblings = families is not None and len(set(families)) < len(examples)
-    steps = plan_steps(
+    steps = plan(
         len(examples),
         settings.batch_size,
         settings.epochs,
@@ -96,6 +93,11 @@ def train_steps(
         processes=processes,
         families=families,
     )
+    if (smallest := min(map(len, steps))) < processes:
+        raise InputError(
+            f"{settings.stage}_settings: batch_size: {settings.batch_size} of {len(examples)} examples: a step of "
+            f"{smallest} can't be shared by {processes} processes; expected at least one for each"
+        )
     shared = [shares(step, processes, together=siblings) for step in steps]
     keeper = CheckpointCallback(checkpoints) if checkpoints is not None else None
     with work_folder(_device(model), settings.stage) as work, tempfile.TemporaryDirectory() as own:

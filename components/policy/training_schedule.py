@@ -47,44 +47,97 @@ def plan_steps(
     families: of each example, its family's number. A family goes into one batch, side by side, unless it is
     larger than the batch or none is small enough to fill what is left of one. Families of one are as none.
     """
-    steps: list[tuple[int, ...]] = []
-    for epoch in range(epochs):
-        order = list(range(count))
-        random.Random(f"{seed}/{epoch}").shuffle(order)
-        batches = _fill_batches(order, families or range(count), batch_size)
-        if len(batches) > 1 and len(batches[-1]) < processes:
-            batches[-2:] = [batches[-2] + batches[-1]]
-        steps += batches
-    return steps
+    sizes = batch_sizes(count, batch_size, processes)
+    everything = range(count)
+    return [
+        step
+        for epoch in range(epochs)
+        for step in _fill_batches(_shuffled(everything, f"{seed}/{epoch}"), families or everything, sizes)
+    ]
 
 
-def _fill_batches(order: Sequence[int], families: Sequence[int], batch_size: int) -> list[tuple[int, ...]]:
-    """Each batch takes the first families, in `order` of their first members, that fit what is left of it."""
+def plan_phases(
+    phases: Sequence[int],
+    count: int,
+    batch_size: int,
+    epochs: int,
+    seed: int,
+    *,
+    mixed: bool = False,
+    processes: int = 1,
+    families: Sequence[int] | None = None,
+) -> list[tuple[int, ...]]:
+    """As `plan_steps`, the examples of the lowest phase first, `epochs` times, then those of the next.
+
+    phases: of each example. mixed: the control, in which every epoch shuffles all examples, into as many steps of the
+    very same sizes, in shuffled order: nothing but the order of the examples is another.
+    """
+    members = [[number for number, phase in enumerate(phases) if phase == one] for one in sorted(set(phases))]
+    sizes = [batch_sizes(len(one), batch_size, processes) for one in members]
+    known = families or range(count)
+    if mixed:
+        every = [size for one in sizes for size in one]
+        return [
+            step
+            for epoch in range(epochs)
+            for step in _fill_batches(
+                _shuffled(range(count), f"{seed}/{epoch}"), known, _shuffled(every, f"{seed}/{epoch}/sizes")
+            )
+        ]
+    return [
+        step
+        for phase, (chosen, wanted) in enumerate(zip(members, sizes, strict=True))
+        for epoch in range(epochs)
+        for step in _fill_batches(_shuffled(chosen, f"{seed}/{phase}/{epoch}"), known, wanted)
+    ]
+
+
+def batch_sizes(count: int, batch_size: int, processes: int = 1) -> list[int]:
+    """Of the batches of an epoch; a last one with fewer examples than `processes` joins the one before it."""
+    whole, rest = divmod(count, batch_size)
+    if whole and 0 < rest < processes:
+        return [*[batch_size] * (whole - 1), batch_size + rest]
+    return [batch_size] * whole + [rest] * bool(rest)
+
+
+def _shuffled(items: Sequence[int], seed: str) -> list[int]:
+    order = list(items)
+    random.Random(seed).shuffle(order)
+    return order
+
+
+def _fill_batches(
+    order: Sequence[int], families: Sequence[int], sizes: Sequence[int]
+) -> list[tuple[int, ...]]:
+    """Batches of these `sizes`: each takes the first families, in `order` of their first members, that fit in it.
+
+    A family larger than the largest batch is cut into parts of that size beforehand.
+    """
     members: dict[int, list[int]] = {}
     for example in order:
         members.setdefault(families[example], []).append(example)
     waiting: dict[int, deque[tuple[int, list[int]]]] = {}  # by size; (rank, members) in order of rank
+    largest = max(sizes, default=1)
     parts = (
-        whole[start : start + batch_size]
+        whole[start : start + largest]
         for whole in members.values()
-        for start in range(0, len(whole), batch_size)
+        for start in range(0, len(whole), largest)
     )
     for rank, part in enumerate(parts):
         waiting.setdefault(len(part), deque()).append((rank, part))
     batches: list[tuple[int, ...]] = []
-    batch: list[int] = []
-    while any(waiting.values()):
-        room = batch_size - len(batch)
-        fitting = [queue for size, queue in waiting.items() if queue and size <= room]
-        queue = min(fitting or filter(None, waiting.values()), key=lambda one: one[0][0])
-        rank, part = queue.popleft()
-        batch += part[:room]
-        if part[room:]:
-            waiting.setdefault(len(part) - room, deque()).appendleft((rank, part[room:]))
-        if len(batch) == batch_size:
-            batches.append(tuple(batch))
-            batch = []
-    return [*batches, tuple(batch)] if batch else batches
+    for wanted in sizes:
+        batch: list[int] = []
+        while len(batch) < wanted:
+            room = wanted - len(batch)
+            fitting = [queue for size, queue in waiting.items() if queue and size <= room]
+            queue = min(fitting or filter(None, waiting.values()), key=lambda one: one[0][0])
+            rank, part = queue.popleft()
+            batch += part[:room]
+            if part[room:]:
+                waiting.setdefault(len(part) - room, deque()).appendleft((rank, part[room:]))
+        batches.append(tuple(batch))
+    return batches
 
 
 def split_micro_batches(lengths: Sequence[int], size: int) -> list[tuple[int, ...]]:

@@ -26,8 +26,8 @@ def sequence_logprobs(
 ) -> Tensor:
     """sum over t >= 1 of weights[s][t] * log p(sequences[s][t] | those before it), (sequences,) float32 nats.
 
-    model: a causal language model of transformers, or peft's wrapper of one; where a row has more than one
-    sequence, one that `tree_attention.supports_trees`. Differentiable once, in the model's parameters.
+    model: a causal language model of transformers, or peft's wrapper of one (in float64 the sums are, too); where a
+    row has more than one sequence, one that `tree_attention.supports_trees`. Differentiable once, in the model's parameters.
     sequences: of token ids, all of one type (list, tuple, `array`). weights: for each sequence, one for each of
     its tokens; a token of weight 0 gets no logits and no gradient. The first never counts.
     rows: the sequences' numbers, each in exactly one row; those of a row are packed into one prefix tree. All rows
@@ -62,7 +62,7 @@ def sequence_logprobs(
     number[found] = torch.arange(len(found), device=device)
     # Hundreds of nats leave float32 few digits below 1: the terms are added in double.
     total = torch.zeros(len(sequences), dtype=torch.float64, device=device)
-    return total.index_add(0, owners, logprobs[number[places]] * weight).float()
+    return total.index_add(0, owners, logprobs[number[places]] * weight).to(logprobs.dtype)
 
 
 def _terms(

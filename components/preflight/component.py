@@ -18,14 +18,15 @@ def preflight(
     ingest_settings: str,
     trace_generation_settings: str,
     error_labeling_settings: str,
-    sft_settings: str,
     evaluation_settings: str,
     report: Output[Markdown],
+    sft_settings: str = "",
     ppo_settings: str = "",
     promotion_settings: str = "",
     ablation_settings: str = "",
     preferences_settings: str = "",
     dpo_settings: str = "",
+    mcts_settings: str = "",
     rounds_settings: str = "",
     method: str = "",
     kind: str = "",
@@ -43,14 +44,15 @@ def preflight(
         ingest_settings: JSON settings of ingest, parsed here so that a mistake shows at once.
         trace_generation_settings: JSON settings of trace generation, likewise.
         error_labeling_settings: JSON settings of error labeling, likewise.
-        sft_settings: JSON settings of SFT, likewise.
         evaluation_settings: JSON settings of evaluation, likewise.
         report: What was checked and what was found.
-        ppo_settings: JSON settings of PPO, likewise; empty when the pipeline has no such stage.
+        sft_settings: JSON settings of SFT, likewise; empty when the pipeline has no such stage.
+        ppo_settings: JSON settings of PPO, likewise.
         promotion_settings: JSON settings of promotion, likewise.
         ablation_settings: JSON settings of the ablation's table, likewise.
         preferences_settings: JSON settings of the preference pairs, likewise.
         dpo_settings: JSON settings of DPO, likewise.
+        mcts_settings: JSON settings of the search, likewise.
         rounds_settings: JSON settings of the judge between rounds, likewise.
         method: Ways of training that the run uses; empty for all that the pipeline has.
         kind: Kind of preference pairs; empty leaves it to preferences_settings.
@@ -61,7 +63,7 @@ def preflight(
 
     stages = {"ingest": ingest_settings, "trace_generation": trace_generation_settings}
     stages |= {"error_labeling": error_labeling_settings, "preferences": preferences_settings}
-    stages |= {"sft": sft_settings, "dpo": dpo_settings, "ppo": ppo_settings}
+    stages |= {"sft": sft_settings, "ppo": ppo_settings, "mcts": mcts_settings, "dpo": dpo_settings}
     stages |= {"evaluation": evaluation_settings, "rounds": rounds_settings}
     stages |= {"promotion": promotion_settings, "ablation": ablation_settings}
     texts = (questions, base_model, tools_url, artifact_store, checkpoint_root, publish_to, settings)

@@ -8,13 +8,7 @@ from typing import Any
 
 from components.contracts.errors import InputError
 from components.contracts.settings import StageSettings
-from components.preflight.agreement import (
-    look_at_agreement,
-    look_at_kinds,
-    look_at_pairs,
-    look_at_table,
-    look_at_trajectories,
-)
+from components.preflight.agreement import agreement_checks
 from components.preflight.checks import Check, run_checks
 from components.preflight.choices import look_at_choices
 from components.preflight.machine import gpu_wishes, look_at_disk, look_at_gpu, look_at_secret
@@ -54,9 +48,9 @@ def run(
     stores = {"artifact_store": artifact_store, "checkpoint_root": checkpoint_root, "publish_to": publish_to}
     checks = settings_checks(stages)
     checks.append(Check("settings", "method and kind", partial(look_at_choices, method, kind, tuple(stages))))
-    checks += _agreement(parsed, method)
     checks += [Check("secret", name, partial(look_at_secret, name)) for name in wanted.secrets]
     sources = _uris(questions, getattr(parsed.get("ingest"), "held_out", ""))
+    checks += agreement_checks(parsed, method, _uris(questions))
     if any(uri.startswith("s3://") for uri in (*sources, base_model, *stores.values())):
         checks.append(Check("secret", "object storage", look_at_credentials))
     checks += [Check("questions", uri, partial(look_at_questions, uri)) for uri in sources or [""]]
@@ -80,26 +74,6 @@ def run(
 
 def _uris(*lists: str) -> list[str]:
     return [uri.strip() for text in lists for uri in text.split(",") if uri.strip()]
-
-
-def _agreement(parsed: Mapping[str, Any], method: str) -> list[Check]:
-    checks = []
-    if {"trace_generation", "evaluation"} <= parsed.keys():
-        look = partial(look_at_agreement, parsed["trace_generation"], parsed["evaluation"])
-        checks.append(Check("settings", "trace_generation and evaluation", look))
-    if {"trace_generation", "preferences"} <= parsed.keys():
-        look = partial(look_at_pairs, parsed["trace_generation"], method)
-        checks.append(Check("settings", "trace_generation and preferences", look))
-    if "ablation" in parsed:
-        look = partial(look_at_table, parsed["ablation"], tuple(parsed))
-        checks.append(Check("settings", "the table's rows", look))
-    if {"rounds", "evaluation"} <= parsed.keys():
-        look = partial(look_at_kinds, parsed["rounds"], parsed["evaluation"])
-        checks.append(Check("settings", "rounds and evaluation", look))
-    if {"ingest", "ppo", "evaluation"} <= parsed.keys():  # PPO's golds are, as a rule, from trajectories
-        look = partial(look_at_trajectories, parsed["ingest"], parsed["evaluation"])
-        checks.append(Check("settings", "ingest and evaluation", look))
-    return checks
 
 
 def _engine_urls(parsed: Mapping[str, StageSettings]) -> list[str]:

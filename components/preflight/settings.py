@@ -29,6 +29,8 @@ class PreflightSettings(StageSettings):
     presets: ClassVar[Mapping[str, Mapping[str, JsonValue]]] = {
         "self-training": {"min_free_gb": 20.0},
         "tl-training": {"min_free_gb": 20.0},
+        "itool": {"min_free_gb": 20.0},
+        "whetstone": {"min_free_gb": 20.0},
         "demo": {},
         "demo_calls": {},
     }

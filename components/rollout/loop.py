@@ -4,15 +4,16 @@ A turn of all open conversations is one call of the engine; all tool calls in it
 tools service, which runs them concurrently. A conversation that ends makes room for the next.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 
 from components.contracts.records import Question, ToolCall, ToolReply, Trace
 from components.contracts.tool_calls import get_call_format
-from components.contracts.tool_schemas import ToolSchema, find_tool, tool_name
+from components.contracts.tool_schemas import ToolSchema
 from components.policy.engine import Engine, Sampling
 from components.rollout.dialogue import Dialogue
-from components.rollout.prefill import choose_prefill, sample_seed
+from components.rollout.prefill import first_prefill
 from components.rollout.prompt_room import check_room
 from components.rollout.prompts import build_messages, offers_tools, template_tools
 from components.rollout.settings import RolloutSettings
@@ -36,16 +37,29 @@ def run_rollouts(
     on its neighbours (as far as the engine's arithmetic allows). Outcomes are left unjudged.
 
     Raises:
-        InputError: no tools service at the client's URL, a question names a tool it lacks, or its tools make
-            the prompt too long for the model's context.
+        InputError: at once, before anything is sampled: no tools service at the client's URL, a question names a
+            tool it lacks, or tools make prompts too long for the model's context.
     """
     tools, unavailable = _available(tools_client, settings)
-    waiting = iter(questions_with_samples)
+    offer = partial(offer_tools, available=tools, settings=settings, unavailable=unavailable)
+    asked = list(questions_with_samples)
+    check_room(asked, offer, engine, settings)
+    return _roll_out(asked, offer, engine, tools_client, settings, adapter)
+
+
+def _roll_out(
+    asked: Sequence[tuple[Question, int]],
+    offer: Callable[[Question], tuple[ToolSchema, ...]],
+    engine: Engine,
+    tools_client: ToolsClient | None,
+    settings: RolloutSettings,
+    adapter: str,
+) -> Iterator[Trace]:
+    waiting = iter(asked)
     going: list[Dialogue] = []
     while True:
         for question, sample in islice(waiting, settings.concurrent - len(going)):
-            offered = offer_tools(question, tools, settings, unavailable)
-            going.append(begin_dialogue(question, sample, offered, engine, settings))
+            going.append(begin_dialogue(question, sample, offer(question), engine, settings))
         if not going:
             return
         _advance(going, engine, tools_client, settings)
@@ -78,30 +92,19 @@ def _available(
 def begin_dialogue(
     question: Question, sample: int, tools: tuple[ToolSchema, ...], engine: Engine, settings: RolloutSettings
 ) -> Dialogue:
-    """The conversation of one (question, sample) before its first turn. tools: those on offer.
-
-    Raises:
-        InputError: its tools make the prompt too long for the model's context.
-    """
-    seed = sample_seed(settings.seed, question.id, sample, "prefill")
-    prefilled = choose_prefill(
-        settings.prefill, [tool_name(tool) for tool in tools], sample=sample, seed=seed
-    )
-    beginning = find_tool(tools, prefilled) if prefilled else None
+    """The conversation of one (question, sample) before its first turn. tools: those on offer."""
     call_format = get_call_format(engine.call_format)
-    answer_prefill = call_format.prefill_answer() if tools and settings.prefill != "none" else ""
-    messages = build_messages(question, tools, settings.variant, engine.call_format, engine.native_tools)
-    dialogue = Dialogue(
+    return Dialogue(
         question=question,
         sample=sample,
         tools=tools,
         template_tools=template_tools(tools, engine.call_format, engine.native_tools),
-        messages=list(messages),
-        prefill=call_format.prefill(beginning) if beginning else "",
-        answer_prefill=answer_prefill,
+        messages=list(
+            build_messages(question, tools, settings.variant, engine.call_format, engine.native_tools)
+        ),
+        prefill=first_prefill(question, sample, tools, engine.call_format, settings),
+        answer_prefill=call_format.prefill_answer() if tools and settings.prefill != "none" else "",
     )
-    check_room(dialogue, engine, settings)
-    return dialogue
 
 
 def _advance(

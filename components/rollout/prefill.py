@@ -8,6 +8,25 @@ import hashlib
 from collections.abc import Sequence
 from typing import Literal
 
+from components.contracts.records import Question
+from components.contracts.tool_calls import get_call_format
+from components.contracts.tool_schemas import ToolSchema, find_tool, tool_name
+from components.rollout.settings import RolloutSettings
+
+
+def first_prefill(
+    question: Question,
+    sample: int,
+    tools: Sequence[ToolSchema],
+    call_format: str,
+    settings: RolloutSettings,
+) -> str:
+    """The text that the first turn of a sample begins with; empty for a free one. tools: those on offer."""
+    seed = sample_seed(settings.seed, question.id, sample, "prefill")
+    chosen = choose_prefill(settings.prefill, [tool_name(tool) for tool in tools], sample=sample, seed=seed)
+    beginning = find_tool(tools, chosen) if chosen else None
+    return get_call_format(call_format).prefill(beginning) if beginning else ""
+
 
 def choose_prefill(
     mode: Literal["none", "action", "sampled_action"],

@@ -1,6 +1,7 @@
 """One assistant turn a question, in which nothing is executed: what questions with gold calls are judged by."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 
 from components.contracts.errors import InputError
@@ -8,6 +9,7 @@ from components.contracts.records import Question, ToolReply, Trace
 from components.contracts.tool_schemas import ToolSchema
 from components.policy.engine import Engine, Sampling
 from components.rollout.loop import begin_dialogue
+from components.rollout.prompt_room import check_room
 from components.rollout.prompts import offers_tools
 from components.rollout.settings import RolloutSettings
 from components.rollout.tool_retrieval import offer_tools
@@ -30,25 +32,33 @@ def run_single_turns(
     unjudged.
 
     Raises:
-        InputError: the variant offers no tools, a question names a tool that is not available, or its tools
-            make the prompt too long for the model's context.
+        InputError: at once, before anything is sampled: the variant offers no tools, a question names a tool that
+            is not available, or tools make prompts too long for the model's context.
     """
     if not offers_tools(settings.variant):
         raise InputError(
             f"variant: {settings.variant!r} offers no tools, expected single_step or multi_step for questions "
             "that are judged by their calls"
         )
+    offer = partial(offer_tools, available=available, settings=settings, unavailable=unavailable)
+    asked = list(questions)
+    check_room([(question, 0) for question in asked], offer, engine, settings)
+    return _take_turns(asked, offer, engine, settings, adapter)
+
+
+def _take_turns(
+    asked: Sequence[Question],
+    offer: Callable[[Question], tuple[ToolSchema, ...]],
+    engine: Engine,
+    settings: RolloutSettings,
+    adapter: str,
+) -> Iterator[Trace]:
     sampling = Sampling(
         temperature=settings.temperature, top_p=settings.top_p, max_new_tokens=settings.max_new_tokens
     )
-    waiting = iter(questions)
+    waiting = iter(asked)
     while batch := list(islice(waiting, settings.concurrent)):
-        dialogues = [
-            begin_dialogue(
-                question, 0, offer_tools(question, available, settings, unavailable), engine, settings
-            )
-            for question in batch
-        ]
+        dialogues = [begin_dialogue(question, 0, offer(question), engine, settings) for question in batch]
         completions = engine.complete(
             [dialogue.conversation(must_answer=False) for dialogue in dialogues],
             sampling,

@@ -1,7 +1,8 @@
 """Signs that self-training collapses, each with its numbers in one sentence.
 
-A severe alarm means that the round hurt. Entropy and diversity are those of the traces, so of the policy that
-the round began with, and are held against the first round's; tool use and accuracy are the new policy's.
+A severe alarm ends the rounds, and the round whose policy it is about hurt. Accuracy and tool use are the new
+policy's. What practice tells is about the policy that sampled it, with which the round began, and is held
+against the first round's: such an alarm is charged to that policy's round.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,35 +15,45 @@ from components.scoring.groups import NEEDS_TOOL, NO_TOOL, OVERALL
 _ROUNDING = 1e-9  # shares are sums of counts: exactly a threshold must not be past it by a rounding error
 
 
-def sound(
-    groups: Mapping[str, GroupRates],
-    practice: Practice | None,
-    to_best: Difference,
-    earlier: Sequence[RoundRecord],
-    settings: RoundsSettings,
+def sound_practice(
+    practice: Practice | None, sampler: int, earlier: Sequence[RoundRecord], settings: RoundsSettings
 ) -> tuple[Alarm, ...]:
-    """All alarms of a round. groups, practice: its own. to_best: of accuracy. earlier: from the base model on."""
+    """The alarms of what a round practised. sampler: whose policy sampled it. earlier: from the base model on."""
+    if practice is None:
+        return ()
     first = next((record.practice for record in earlier if record.practice is not None), None)
     return (
-        *_accuracy(to_best, earlier[-1].best, settings),
-        *_tool_use(groups, earlier, settings),
-        *_runaway(groups, earlier, settings),
-        *(_entropy(practice, first, settings) if practice and first else ()),
-        *(_diversity(practice, first, settings) if practice and first else ()),
-        *(_trained(practice, settings) if practice else ()),
+        *(_sampled_nats(practice, first, sampler, settings) if first else ()),
+        *(_diversity(practice, first, sampler, settings) if first else ()),
+        *_trained(practice, sampler, settings),
     )
 
 
-def _accuracy(found: Difference, best: int, settings: RoundsSettings) -> Iterator[Alarm]:
+def sound(
+    groups: Mapping[str, GroupRates],
+    to_best: Difference,
+    best: int,
+    earlier: Sequence[RoundRecord],
+    settings: RoundsSettings,
+) -> tuple[Alarm, ...]:
+    """The alarms of a round's own policy. to_best: its accuracy minus that of round `best`."""
+    number = len(earlier)
+    return (
+        *_accuracy(to_best, best, number, settings),
+        *_tool_use(groups, earlier, settings),
+        *_runaway(groups, earlier, settings),
+    )
+
+
+def _accuracy(found: Difference, best: int, number: int, settings: RoundsSettings) -> Iterator[Alarm]:
     interval = f"{100 * settings.confidence:g} % interval {points_between(found)}"
     fell = f"Accuracy fell by {points(-found.mean)} against {called(best)} ({interval})"
     if found.mean < -settings.margin - _ROUNDING:
         allowed = f"{fell}; {points(settings.margin)} is the most allowed."
-        yield _alarm("accuracy_fall", found.mean, -settings.margin, allowed, severe=True)
+        yield _alarm("accuracy_fall", number, found.mean, -settings.margin, allowed, severe=True)
     elif found.high < 0:
-        yield _alarm(
-            "accuracy_fall", found.high, 0.0, f"{fell}, surely: the upper bound is below zero.", severe=True
-        )
+        surely = f"{fell}, surely: the upper bound is below zero."
+        yield _alarm("accuracy_fall", number, found.high, 0.0, surely, severe=True)
 
 
 def _tool_use(
@@ -55,6 +66,7 @@ def _tool_use(
     most = max(record.groups[NEEDS_TOOL].called_share or 0.0 for record in earlier)
     yield _alarm(
         "tool_use_collapse",
+        len(earlier),
         now,
         needed,
         f"A tool is called on {percent(now)} of the questions that need one, and on {percent(most)} at most "
@@ -79,22 +91,22 @@ def _runaway(
             "is known to need no tool, so that overuse would not show."
         )
     if rate > most + _ROUNDING:
-        yield _alarm("tool_use_runaway", rate, most, said)
+        yield _alarm("tool_use_runaway", len(earlier), rate, most, said)
 
 
-def _entropy(now: Practice, first: Practice, settings: RoundsSettings) -> Iterator[Alarm]:
-    if now.entropy is None or not first.entropy:
+def _sampled_nats(now: Practice, first: Practice, sampler: int, settings: RoundsSettings) -> Iterator[Alarm]:
+    if now.sampled_nats is None or not first.sampled_nats:
         return
-    needed = settings.min_kept_entropy * first.entropy
-    if now.entropy < needed - _ROUNDING:
+    needed = settings.min_kept_nats * first.sampled_nats
+    if now.sampled_nats < needed - _ROUNDING:
         said = (
-            f"Sampled tokens carry {now.entropy:.3f} nats each, in the first round it was {first.entropy:.3f}; at "
-            f"least {needed:.3f} should be left."
+            f"The mean of -log p over the tokens that {called(sampler)} sampled is {now.sampled_nats:.3f} nats, in "
+            f"the first round it was {first.sampled_nats:.3f}; at least {needed:.3f} should be left."
         )
-        yield _alarm("entropy_collapse", now.entropy, needed, said)
+        yield _alarm("sampled_nats_collapse", sampler, now.sampled_nats, needed, said)
 
 
-def _diversity(now: Practice, first: Practice, settings: RoundsSettings) -> Iterator[Alarm]:
+def _diversity(now: Practice, first: Practice, sampler: int, settings: RoundsSettings) -> Iterator[Alarm]:
     texts = ("distinct texts", now.distinct_texts, first.distinct_texts)
     pairs = ("distinct pairs of words", now.distinct_bigrams, first.distinct_bigrams)
     for name, value, reference in (texts, pairs):
@@ -105,25 +117,33 @@ def _diversity(now: Practice, first: Practice, settings: RoundsSettings) -> Iter
             continue
         severe = name == texts[0] and value < settings.severe_kept_diversity * reference - _ROUNDING
         said = (
-            f"The traces' share of {name} is {percent(value)}, in the first round it was {percent(reference)}; at "
-            f"least {percent(needed)} should be left."
+            f"The share of {name} in what {called(sampler)} sampled is {percent(value)}, in the first round it was "
+            f"{percent(reference)}; at least {percent(needed)} should be left."
         )
-        yield _alarm("diversity_collapse", value, needed, said, severe=severe)
+        yield _alarm("diversity_collapse", sampler, value, needed, said, severe=severe)
         return
 
 
-def _trained(now: Practice, settings: RoundsSettings) -> Iterator[Alarm]:
-    if now.trained_traces < settings.min_trained_traces:
+def _trained(now: Practice, sampler: int, settings: RoundsSettings) -> Iterator[Alarm]:
+    found, needed = now.trained_traces, settings.min_trained_traces
+    if found < needed:
         said = (
-            f"The round trained on {now.trained_traces} of {now.traces} traces; fewer than "
-            f"{settings.min_trained_traces} teach little."
+            f"Of the {now.traces} traces that {called(sampler)} sampled, {found} are trained on; fewer than {needed} "
+            "teach little."
         )
-        yield _alarm(
-            "few_trained_traces", float(now.trained_traces), float(settings.min_trained_traces), said
-        )
+        yield _alarm("few_trained_traces", sampler, float(found), float(needed), said)
 
 
-def _alarm(name: str, value: float, threshold: float, sentence: str, *, severe: bool = False) -> Alarm:
+def _alarm(
+    name: str, number: int, value: float, threshold: float, sentence: str, *, severe: bool = False
+) -> Alarm:
     return Alarm.model_validate(
-        {"name": name, "severe": severe, "value": value, "threshold": threshold, "sentence": sentence}
+        {
+            "name": name,
+            "round": number,
+            "severe": severe,
+            "value": value,
+            "threshold": threshold,
+            "sentence": sentence,
+        }
     )

@@ -9,7 +9,7 @@ from components.contracts.errors import InputError
 from components.rounds.records import Difference, GroupRates, RoundItem
 from components.rounds.settings import RoundsSettings
 from components.scoring.bootstrap import ratio_bootstrap
-from components.scoring.groups import group_kinds
+from components.scoring.groups import group_items
 from components.scoring.tool_use import METRICS, rate_table, rates_of_counts
 
 Differences = dict[str, dict[str, dict[str, Difference | None]]]
@@ -18,8 +18,8 @@ Differences = dict[str, dict[str, dict[str, Difference | None]]]
 def rates_by_group(items: Sequence[RoundItem], settings: RoundsSettings) -> dict[str, GroupRates]:
     """The rates of every group of questions, as promotion groups them."""
     found = {}
-    for name, kinds in group_kinds((item.kind for item in items), settings.no_tool_kinds).items():
-        rates = asdict(rates_of_counts([item.read() for item in items if item.kind in kinds]))
+    for name, places in group_items(items, settings.no_tool_kinds).items():
+        rates = asdict(rates_of_counts([items[place].read() for place in places]))
         del rates["errors"]
         found[name] = GroupRates(**rates)
     return found
@@ -49,8 +49,7 @@ def compare(
     All in the same order of questions; all comparisons of a group see the same resamples.
     """
     found: Differences = {name: {} for name in earlier}
-    for group, kinds in group_kinds((item.kind for item in items), settings.no_tool_kinds).items():
-        chosen = [index for index, item in enumerate(items) if item.kind in kinds]
+    for group, chosen in group_items(items, settings.no_tool_kinds).items():
         before = [rate_table([side[index].read() for index in chosen]) for side in earlier.values()]
         after = rate_table([items[index].read() for index in chosen])
         intervals = ratio_bootstrap(

@@ -16,11 +16,21 @@ def rounds(
     artifact_store: str,
     history: Output[Dataset],
     best: Output[Model],
+    best_labeled: Output[Dataset],
+    best_evaluation: Output[Dataset],
+    spare: Output[Model],
+    spare_labeled: Output[Dataset],
+    spare_evaluation: Output[Dataset],
     next_adapter: Output[Model],
     metrics: Output[Metrics],
     report: Output[HTML],
     earlier: Input[Dataset] = None,
     best_so_far: Input[Model] = None,
+    best_labeled_so_far: Input[Dataset] = None,
+    best_evaluation_so_far: Input[Dataset] = None,
+    spare_so_far: Input[Model] = None,
+    spare_labeled_so_far: Input[Dataset] = None,
+    spare_evaluation_so_far: Input[Dataset] = None,
     method: str = "",
 ) -> str:
     """Judge one round against those before it; once a round hurt, later ones hand the adapter on.
@@ -34,11 +44,21 @@ def rounds(
         artifact_store: s3:// prefix or folder for artifacts' payloads; empty leaves them to KFP.
         history: Artifact rounds/1: a record of each round so far, summary.json and report.html.
         best: Artifact adapter/1 of the best round so far, unchanged.
+        best_labeled: Artifact labeled_traces/1 that the best round practised on, unchanged.
+        best_evaluation: Artifact evaluation/1 of the best round, unchanged.
+        spare: Artifact adapter/1 that becomes the best if the next round bars this one.
+        spare_labeled: Artifact labeled_traces/1 of the spare's round, unchanged.
+        spare_evaluation: Artifact evaluation/1 of the spare's round, unchanged.
         next_adapter: Artifact adapter/1 that the next round begins with, unchanged.
-        metrics: Accuracy, tool use, diversity and entropy by round.
-        report: The same for people: plots over the rounds, alarms and a table, self-contained.
+        metrics: Accuracy, tool use, diversity and mean -log p of sampled tokens by round.
+        report: The same for people: a plot over the rounds, alarms and a table, self-contained.
         earlier: Artifact rounds/1 of the round before; absent in the first.
-        best_so_far: Artifact adapter/1 that the round before gave out as best; absent in the first.
+        best_so_far: Artifact adapter/1 that the round before gave out as best; absent in the first, as all below.
+        best_labeled_so_far: Artifact labeled_traces/1 that the round before gave out as best_labeled.
+        best_evaluation_so_far: Artifact evaluation/1 that the round before gave out as best_evaluation.
+        spare_so_far: Artifact adapter/1 that the round before gave out as spare.
+        spare_labeled_so_far: Artifact labeled_traces/1 that the round before gave out as spare_labeled.
+        spare_evaluation_so_far: Artifact evaluation/1 that the round before gave out as spare_evaluation.
         method: Ways of training of this round; "none" when an earlier round hurt.
 
     Returns:
@@ -46,5 +66,9 @@ def rounds(
     """
     from components.rounds.run import run
 
-    inputs = (evaluation, adapter, labeled, base, settings, artifact_store)
-    return run(*inputs, history, best, next_adapter, metrics, report, earlier, best_so_far, method)
+    given = (evaluation, adapter, labeled, base, settings, artifact_store)
+    kept = (best, best_labeled, best_evaluation, spare, spare_labeled, spare_evaluation)
+    best_before = (best_so_far, best_labeled_so_far, best_evaluation_so_far)
+    spare_before = (spare_so_far, spare_labeled_so_far, spare_evaluation_so_far)
+    outputs = (history, *kept, next_adapter, metrics, report)
+    return run(*given, *outputs, earlier, *best_before, *spare_before, method)

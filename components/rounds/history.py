@@ -12,9 +12,9 @@ from components.contracts.artifacts import Artifact
 from components.contracts.errors import InputError
 from components.contracts.jsonl import read_records, write_records
 from components.contracts.records import EvaluationItem
+from components.rounds.choice import accuracy
 from components.rounds.comparison import in_order_of
-from components.rounds.judgement import accuracy
-from components.rounds.records import RoundItem, RoundRecord
+from components.rounds.records import Alarm, RoundItem, RoundRecord
 from components.scoring.tool_use import METRICS
 
 SPLIT = "validation"  # rounds are chosen among: whatever chooses may not be what judges
@@ -92,24 +92,31 @@ def write_history(folder: Path, history: History, page: str) -> None:
 def summary_of(records: Sequence[RoundRecord]) -> dict[str, JsonValue]:
     """`summary.json`: what was decided, and one short entry a round."""
     last = records[-1]
+    alarms = [alarm for record in records for alarm in record.alarms]
+    hurt: list[JsonValue] = [*sorted({alarm.round for alarm in alarms if alarm.severe})]
     return {
         "rounds": last.number,
         "best": last.best,
         "best_accuracy": accuracy(records[last.best]),
         "best_adapter": last.best_adapter,
         "best_adapter_round": last.best_adapter_round,
-        "hurt": [record.number for record in records if record.hurt],
+        "hurt": hurt,
         "handed_on": [record.number for record in records if record.handed_on],
         "alarms": {
-            str(record.number): [alarm.name for alarm in record.alarms] for record in records if record.alarms
+            str(number): [alarm.name for alarm in alarms if alarm.round == number]
+            for number in sorted({alarm.round for alarm in alarms})
         },
-        "by_round": [_numbers(record) for record in records],
+        "by_round": [_numbers(record, alarms) for record in records],
     }
 
 
 def scalar_metrics(records: Sequence[RoundRecord]) -> dict[str, float]:
-    """What KFP's Metrics shows: `round_2_accuracy`, `round_2_no_tool_invoke_rate`, `round_2_entropy` ..."""
+    """What KFP's Metrics shows: `round_2_accuracy`, `round_2_no_tool_invoke_rate`, `round_2_sampled_nats` ...
+
+    Alarms are counted at the round whose policy they are about; practice at the round that held it.
+    """
     found: dict[str, float] = {}
+    alarms = [alarm for record in records for alarm in record.alarms]
     for record in records:
         prefix = f"round_{record.number}"
         for group, rates in record.groups.items():
@@ -121,18 +128,19 @@ def scalar_metrics(records: Sequence[RoundRecord]) -> dict[str, float]:
         if record.practice is not None:
             values = record.practice.model_dump().items()
             found |= {f"{prefix}_{name}": float(value) for name, value in values if value is not None}
-        found[f"{prefix}_alarms"] = float(len(record.alarms))
-        found[f"{prefix}_hurt"] = float(record.hurt)
+        own = [alarm for alarm in alarms if alarm.round == record.number]
+        found[f"{prefix}_alarms"] = float(len(own))
+        found[f"{prefix}_hurt"] = float(any(alarm.severe for alarm in own))
     return found | {"best_round": float(records[-1].best), "rounds": float(records[-1].number)}
 
 
-def _numbers(record: RoundRecord) -> dict[str, JsonValue]:
+def _numbers(record: RoundRecord, alarms: Sequence[Alarm]) -> dict[str, JsonValue]:
     return {
         "number": record.number,
         "title": record.title,
         "accuracy": accuracy(record),
         "invoke_rate": record.groups["overall"].invoke_rate,
-        "hurt": record.hurt,
+        "hurt": any(alarm.severe and alarm.round == record.number for alarm in alarms),
         "handed_on": record.handed_on,
         "verdict": record.verdict,
     }

@@ -1,12 +1,13 @@
 """A round judged: its record, with what is best so far and whether to go on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from components.contracts.errors import InputError
-from components.rounds.alarms import sound
+from components.rounds.alarms import sound, sound_practice
+from components.rounds.choice import Choice, accuracy, barred_by, choose, sampler_of
 from components.rounds.comparison import compare, rates_by_group
-from components.rounds.records import Practice, RoundItem, RoundRecord
+from components.rounds.records import Alarm, Practice, RoundItem, RoundRecord
 from components.rounds.settings import RoundsSettings
 from components.rounds.words import called, percent
 from components.scoring.groups import OVERALL
@@ -14,7 +15,7 @@ from components.scoring.groups import OVERALL
 
 @dataclass(frozen=True)
 class Round:
-    """What a round brought: digests, its judged items and what it practised on (None when on nothing)."""
+    """What a round brought: digests, its judged items and what its first policy sampled (None for nothing)."""
 
     title: str
     adapter: str
@@ -46,17 +47,19 @@ def judge(
 ) -> RoundRecord:
     """The record of the round after `earlier` (from the base model on). items: of earlier rounds, by number.
 
-    A round hurts when a severe alarm sounds, and can then not be the best. The best is the highest accuracy
-    over all questions, of equal ones the earlier.
+    A round hurts when a severe alarm is about its policy, and can then not be the best (see `choose`). What was
+    sampled is judged first: it may bar the round before, which then is not what this round is held against.
     """
     last = earlier[-1]
-    compared = {"base": items[0], "previous": items[last.number], "best": items[last.best]}
+    of_practice = sound_practice(found.practice, sampler_of(earlier)[0], earlier, settings)
+    reference = choose(earlier, barred_by(of_practice, earlier)).best
+    compared = {"base": items[0], "previous": items[last.number], "best": items[reference]}
     differences = compare(found.items, compared, settings)
     to_best = differences["best"][OVERALL]["accuracy"]
     assert to_best is not None, "every question is judged"
     groups = rates_by_group(found.items, settings)
-    alarms = sound(groups, found.practice, to_best, earlier, settings)
-    hurt = any(alarm.severe for alarm in alarms)
+    of_policy = sound(groups, to_best, reference, earlier, settings)
+    alarms = (*of_policy, *of_practice)
     record = RoundRecord(
         number=last.number + 1,
         title=found.title or called(last.number + 1),
@@ -66,24 +69,17 @@ def judge(
         method=found.method,
         groups=groups,
         practice=found.practice,
-        compared_with=last.best,
+        compared_with=reference,
         differences=differences,
         alarms=alarms,
-        hurt=hurt,
+        hurt=any(alarm.severe for alarm in of_policy),
+        ended=any(alarm.severe for alarm in alarms),
     )
-    number = record.number
-    best = number if not hurt and accuracy(record) > accuracy(earlier[last.best]) else last.best
-    # Somebody has to be handed on: the first adapter, even when the base model is better.
-    kept = last.best_adapter_round
-    better = not kept or (not hurt and accuracy(record) > accuracy(earlier[kept]))
-    kept = number if better else kept
-    chosen = {
-        "best": best,
-        "best_adapter_round": kept,
-        "best_adapter": found.adapter if kept == number else last.best_adapter,
-    }
-    record = record.model_copy(update=chosen)
-    return record.model_copy(update={"verdict": _verdict(record)})
+    records = [*earlier, record]
+    barred = barred_by(alarms, records)
+    chosen = choose(records, barred)
+    record = record.model_copy(update={"barred": barred, **_chosen(chosen, records)})
+    return record.model_copy(update={"verdict": _verdict(record, earlier)})
 
 
 def hand_on_record(found: Round, earlier: Sequence[RoundRecord], settings: RoundsSettings) -> RoundRecord:
@@ -98,8 +94,8 @@ def hand_on_record(found: Round, earlier: Sequence[RoundRecord], settings: Round
             f"adapter: it is {found.adapter[:12]}, but nothing was trained in this round; expected "
             f"{last.best_adapter[:12]}, which the round before handed on"
         )
-    hurting = next((record.number for record in earlier if record.hurt), 0)
-    why = f"{called(hurting)} hurt" if hurting else "the method is none"
+    hurting = sorted({alarm.round for record in earlier for alarm in record.alarms if alarm.severe})
+    why = f"{' and '.join(map(called, hurting))} hurt" if hurting else "the method is none"
     number = last.number + 1
     return RoundRecord(
         number=number,
@@ -113,27 +109,52 @@ def hand_on_record(found: Round, earlier: Sequence[RoundRecord], settings: Round
         practice=found.practice,
         compared_with=last.best,
         verdict=f"Handed on: {why}, so that nothing was trained and nothing is compared anew.",
+        barred=last.barred,
         best=last.best,
         best_adapter=found.adapter,
         best_adapter_round=last.best_adapter_round or number,
+        spare_adapter=last.spare_adapter,
+        spare_round=last.spare_round,
     )
 
 
-def accuracy(record: RoundRecord) -> float:
-    """The share of right answers over all questions."""
-    value = record.groups[OVERALL].accuracy
-    assert value is not None, "every question is judged"
-    return value
+def _chosen(chosen: Choice, records: Sequence[RoundRecord]) -> dict[str, int | str]:
+    return {
+        "best": chosen.best,
+        "best_adapter": records[chosen.adapter].adapter,
+        "best_adapter_round": chosen.adapter,
+        "spare_adapter": records[chosen.spare].adapter,
+        "spare_round": chosen.spare,
+    }
 
 
-def _verdict(record: RoundRecord) -> str:
+def _verdict(record: RoundRecord, earlier: Sequence[RoundRecord]) -> str:
     rate = percent(accuracy(record))
+    if not record.ended:
+        if record.best == record.number:
+            return (
+                f"The best so far, with an accuracy of {rate}; before it {called(record.compared_with)} was."
+            )
+        return f"It did not hurt, with an accuracy of {rate}; {called(record.best)} is still the best."
+    severe = [alarm for alarm in record.alarms if alarm.severe]
+    said = []
     if record.hurt:
-        reasons = ", ".join(alarm.name.replace("_", " ") for alarm in record.alarms if alarm.severe)
-        following = f"Later rounds hand the adapter of {called(record.best_adapter_round)} on."
-        if not record.best:
-            following += " No round is better than the base model, which promotion will find too."
-        return f"The round hurt: {reasons}. {following}"
-    if record.best == record.number:
-        return f"The best so far, with an accuracy of {rate}; before it {called(record.compared_with)} was."
-    return f"It did not hurt, with an accuracy of {rate}; {called(record.best)} is still the best."
+        said.append(f"The round hurt: {_names(alarm for alarm in severe if alarm.round == record.number)}.")
+    sampled = [alarm for alarm in severe if alarm.round != record.number]
+    if sampled:
+        also = ", too" if record.hurt else ""
+        who = called(sampled[0].round)
+        said.append(f"{who.capitalize()} hurt{also}, by what it sampled: {_names(sampled)}.")
+    said.append(f"Later rounds hand the adapter of {called(record.best_adapter_round)} on.")
+    if not record.best:
+        base = accuracy(earlier[0])
+        barred = [accuracy(one) for one in (*earlier, record) if one.number in record.barred]
+        if any(value > base for value in barred):
+            said.append("No round that is left is better than the base model.")
+        else:
+            said.append("No round is better than the base model, which promotion will find too.")
+    return " ".join(said)
+
+
+def _names(alarms: Iterable[Alarm]) -> str:
+    return ", ".join(alarm.name.replace("_", " ") for alarm in alarms)

@@ -1,4 +1,6 @@
-"""How varied and how sure the traces of a round were, read once, as a stream.
+"""How varied and how sure what a policy sampled was, read once, as a stream.
+
+Only traces that the policy itself sampled count: labeled traces hold users' and teachers' too, every round.
 
 - distinct_texts: traces whose sampled text (all assistant turns) no earlier trace has / traces.
 - distinct_bigrams: distinct pairs of adjacent words / pairs, within assistant turns (distinct-2: Li et al.
@@ -6,7 +8,7 @@
   with the amount of text: rounds are comparable when they sample alike.
 - distinct_answers, distinct_first_actions: how many different ones a question has, on average; no answer
   and no call count as one; an action is a tool with its arguments, of traces that were offered tools.
-- entropy: the mean of -log p over sampled tokens, prefilled ones left out, in nats. The engines' log p is the
+- sampled_nats: the mean of -log p over sampled tokens, prefilled ones left out, in nats. The engines' log p is the
   policy's at temperature 1 over its whole vocabulary, so this estimates its entropy when practice samples
   at temperature 1 and top-p 1; below that it is the cross-entropy of what was sampled, which is lower.
 """
@@ -23,8 +25,11 @@ from components.rounds.records import Practice
 from components.scoring.answers import normalize_text
 
 
-def measure_practice(traces: Iterable[LabeledTrace]) -> Practice:
-    """The figures of a round's traces; shares and means are None where there is nothing to take them of."""
+def measure_practice(traces: Iterable[LabeledTrace], model: str, adapter: str) -> Practice:
+    """The figures of the traces that a policy sampled; shares and means are None where there is nothing to take.
+
+    model, adapter: the policy by the base model's URI and the adapter's digest, empty for the base model itself.
+    """
     count = trained = pairs = tokens = 0
     surprise = 0.0
     texts: set[tuple[str, ...]] = set()
@@ -33,6 +38,8 @@ def measure_practice(traces: Iterable[LabeledTrace]) -> Practice:
     answers: dict[str, set[str]] = defaultdict(set)
     actions: dict[str, set[str]] = defaultdict(set)
     for trace in traces:
+        if (trace.model, trace.adapter) != (model, adapter):
+            continue
         count += 1
         trained += any(label.trained for label in trace.labels)
         said = tuple(trace.messages[turn.message].content for turn in trace.turns)
@@ -56,7 +63,7 @@ def measure_practice(traces: Iterable[LabeledTrace]) -> Practice:
         distinct_bigrams=_share(len(seen), pairs),
         distinct_answers=_share(sum(map(len, answers.values())), len(answers)),
         distinct_first_actions=_share(sum(map(len, actions.values())), len(actions)),
-        entropy=_share(surprise, tokens),
+        sampled_nats=_share(surprise, tokens),
         sampled_tokens=tokens,
     )
 

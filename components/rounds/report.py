@@ -1,16 +1,18 @@
-"""`report.html`: how the rounds went, as small plots over the rounds, alarms and a table; self-contained."""
+"""`report.html`: how the rounds went, as one figure over the rounds, alarms and tables; self-contained."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import jinja2
 from markupsafe import Markup
 
-from components.contracts.curves import CURVE_STYLE, Series, render_curve
-from components.rounds.judgement import accuracy
-from components.rounds.records import AlarmName, Difference, GroupRates, Practice, RoundRecord
+from components.contracts.curves import CURVE_STYLE, Plot, Series
+from components.contracts.panels import render_panels
+from components.rounds.choice import accuracy, sampler_of
+from components.rounds.records import Alarm, AlarmName, Difference, GroupRates, Practice, RoundRecord
 from components.rounds.settings import RoundsSettings
-from components.rounds.words import NONE, called, percent, points_between, signed
-from components.scoring.groups import NEEDS_TOOL, NO_TOOL, OVERALL
+from components.rounds.words import NONE, called, few_questions_note, percent, points_between, signed
+from components.scoring.groups import DIFFICULTIES, NEEDS_TOOL, NO_TOOL, OVERALL, group_label
 
 GROUP_TITLES = {OVERALL: "all questions", NEEDS_TOOL: "need a tool", NO_TOOL: "need no tool"}
 METRIC_TITLES = {
@@ -30,14 +32,14 @@ PRACTICE_ROWS: tuple[tuple[str, str, Callable[[Practice], str]], ...] = (
     ("Distinct-2", "distinct pairs of adjacent words", lambda found: percent(found.distinct_bigrams)),
     ("Answers", "different ones a question", lambda found: _number(found.distinct_answers)),
     ("First actions", "different ones a question", lambda found: _number(found.distinct_first_actions)),
-    ("Entropy", "nats a sampled token", lambda found: _number(found.entropy)),
+    ("Mean \u2212log p", "nats a sampled token", lambda found: _number(found.sampled_nats)),
 )  # fmt: skip
 ALARMS_IN: dict[AlarmName, str] = {
     "accuracy_fall": "accuracy",
     "tool_use_collapse": "tool use",
     "tool_use_runaway": "tool use",
     "diversity_collapse": "diversity",
-    "entropy_collapse": "entropy",
+    "sampled_nats_collapse": "sampled nats",
     "few_trained_traces": "trained",
 }
 
@@ -54,9 +56,10 @@ def render_report(records: Sequence[RoundRecord], settings: RoundsSettings) -> s
     last = records[-1]
     return environment.get_template("report.html.j2").render(
         headline=_headline(records),
-        stopped=any(record.hurt for record in records),
-        plots=[Markup(plot) for plot in _plots(records)],  # render_curve escapes what it is given
+        figure=Markup(_figure(records)),  # render_panels escapes what it is given
         curve_style=Markup(CURVE_STYLE),
+        note=few_questions_note(records, settings.confidence),
+        rounds=[(record, _alarms(records, record.number)) for record in records],
         records=records,
         tables=[_table(group, records) for group in records[0].groups],
         practice=_practice_rows(records),
@@ -72,72 +75,62 @@ def render_report(records: Sequence[RoundRecord], settings: RoundsSettings) -> s
 
 
 def _headline(records: Sequence[RoundRecord]) -> str:
-    base, best = accuracy(records[0]), accuracy(records[records[-1].best])
-    if not records[-1].best:
-        return f"No round is better than the base model, which is right on {percent(base)} of the questions."
+    last = records[-1]
+    base, best = accuracy(records[0]), accuracy(records[last.best])
+    if not last.best:
+        left = " that is left" if any(accuracy(records[number]) > base for number in last.barred) else ""
+        return f"No round{left} is better than the base model, which is right on {percent(base)} of the questions."
     return (
         f"{called(records[-1].best).capitalize()} is the best: right on {percent(best)} of the questions, where "
         f"the base model is on {percent(base)}."
     )
 
 
-def _plots(records: Sequence[RoundRecord]) -> list[str]:
-    def plot(
-        title: str,
-        series: Sequence[Series],
-        y_label: str = "",
-        *,
-        percent: bool = False,
-        most: float | None = None,
-    ) -> str:
-        return render_curve(
-            title,
-            series,
-            x_label="round",
-            y_label=y_label,
-            width=380,
-            percent=percent,
-            most=most,
-            across=(0.0, float(records[-1].number)),
-        )
-
-    return [
-        plot("Accuracy", _by_group(records, "accuracy"), percent=True, most=1.0),
-        plot("Invoke rate", _by_group(records, "invoke_rate"), percent=True, most=1.0),
-        plot(
-            "Diversity of the traces",
-            [
-                _practice("distinct texts", records, "distinct_texts", "diversity"),
-                _practice("distinct-2", records, "distinct_bigrams"),
-            ],
-            percent=True,
-            most=1.0,
-        ),
-        plot(
-            "Variety within a question",
-            [
-                _practice("answers", records, "distinct_answers"),
-                _practice("first actions", records, "distinct_first_actions"),
-            ],
-        ),
-        plot("Entropy", [_practice("", records, "entropy", "entropy")], "nats a token"),
-        plot("Trained traces", [_practice("", records, "trained_share", "trained")], percent=True, most=1.0),
+def _figure(records: Sequence[RoundRecord]) -> str:
+    """One figure. Practice stands at the round whose policy sampled it, as what was judged of that policy does."""
+    thirds = [group for group in DIFFICULTIES if group in records[0].groups]
+    by_difficulty = [_of_group(records, group, "accuracy") for group in thirds]
+    diversity = [
+        _practice("distinct texts", records, "distinct_texts", "diversity"),
+        _practice("distinct-2", records, "distinct_bigrams"),
     ]
+    variety = [
+        _practice("answers", records, "distinct_answers"),
+        _practice("first actions", records, "distinct_first_actions"),
+    ]
+    nats = [_practice("", records, "sampled_nats", "sampled nats")]
+    trained = [_practice("", records, "trained_share", "trained")]
+    panels = [
+        Plot("Accuracy", _by_group(records, "accuracy"), percent=True, most=1.0),
+        *[Plot("Accuracy by difficulty", by_difficulty, percent=True, most=1.0)] * bool(thirds),
+        Plot("Invoke rate", _by_group(records, "invoke_rate"), percent=True, most=1.0),
+        Plot("Diversity of the traces", diversity, percent=True, most=1.0),
+        Plot("Variety within a question", variety),
+        Plot("Mean \u2212log p of sampled tokens", nats, "nats"),
+        Plot("Trained traces", trained, percent=True, most=1.0),
+    ]
+    across = (0.0, float(records[-1].number))
+    return render_panels("Over the rounds", panels, x_label="policy after round", across=across)
 
 
 def _by_group(records: Sequence[RoundRecord], metric: str) -> list[Series]:
     """A line for all questions and, where they are told apart, one each for those that need a tool or none."""
     groups = records[0].groups
     shown = [OVERALL] if NO_TOOL not in groups or NEEDS_TOOL not in groups else [OVERALL, NEEDS_TOOL, NO_TOOL]
-    found = []
-    for group in shown:
-        rates = [(record.number, getattr(record.groups[group], metric)) for record in records]
-        points = [(float(number), float(value)) for number, value in rates if value is not None]
-        first = group == OVERALL
-        band = _band(records) if first and metric == "accuracy" else ()
-        place = "accuracy" if metric == "accuracy" else "tool use"
-        found.append(Series(GROUP_TITLES[group], points, band, _marks(records, place) if first else {}))
-    return found
+    first, *others = (_of_group(records, group, metric) for group in shown)
+    band = _band(records) if metric == "accuracy" else ()
+    place = "accuracy" if metric == "accuracy" else "tool use"
+    return [replace(first, band=band, marks=_marks(records, place)), *others]
+
+
+def _of_group(records: Sequence[RoundRecord], group: str, metric: str) -> Series:
+    rates = [(record.number, getattr(record.groups[group], metric)) for record in records]
+    points = [(float(number), float(value)) for number, value in rates if value is not None]
+    return Series(_title_of(group), points)
+
+
+def _title_of(group: str) -> str:
+    return GROUP_TITLES.get(group, group_label(group).replace("_", " "))
 
 
 def _band(records: Sequence[RoundRecord]) -> list[tuple[float, float, float]]:
@@ -153,29 +146,39 @@ def _band(records: Sequence[RoundRecord]) -> list[tuple[float, float, float]]:
 
 
 def _practice(label: str, records: Sequence[RoundRecord], name: str, place: str = "") -> Series:
-    values = [(record.number, getattr(record.practice, name)) for record in records if record.practice]
+    values = [(number, getattr(found, name)) for number, found in _by_sampler(records).items()]
     points = [(float(number), float(value)) for number, value in values if value is not None]
     return Series(label, points, marks=_marks(records, place))
+
+
+def _by_sampler(records: Sequence[RoundRecord]) -> dict[int, Practice]:
+    """What each round's policy sampled, by the number of that round, in order."""
+    return {sampler_of(records[: record.number])[0]: record.practice for record in records if record.practice}
+
+
+def _alarms(records: Sequence[RoundRecord], number: int) -> list[Alarm]:
+    """The alarms about a round's policy; its practice's are found one round later."""
+    return [alarm for record in records for alarm in record.alarms if alarm.round == number]
 
 
 def _marks(records: Sequence[RoundRecord], place: str) -> dict[float, str]:
     found = {}
     for record in records:
-        told = [alarm.sentence for alarm in record.alarms if ALARMS_IN[alarm.name] == place]
+        about = _alarms(records, record.number)
+        told = [alarm.sentence for alarm in about if ALARMS_IN[alarm.name] == place]
         if told:
             found[float(record.number)] = " ".join(told)
     return found
 
 
 def _table(group: str, records: Sequence[RoundRecord]) -> dict[str, object]:
-    title = GROUP_TITLES.get(group, group.replace("_", " "))
     rows = []
     for metric, (name, hint) in METRIC_TITLES.items():
         cells = [_cell(record, group, metric) for record in records]
         if any(cell["value"] != NONE for cell in cells):
             rows.append({"name": name, "hint": hint, "cells": cells})
     asked: GroupRates = records[0].groups[group]
-    return {"title": title, "questions": asked.questions, "open": group == OVERALL, "rows": rows}
+    return {"title": _title_of(group), "questions": asked.questions, "open": group == OVERALL, "rows": rows}
 
 
 def _cell(record: RoundRecord, group: str, metric: str) -> dict[str, object]:
@@ -201,11 +204,14 @@ def _tone(metric: str, found: Difference) -> str:
 
 
 def _practice_rows(records: Sequence[RoundRecord]) -> list[dict[str, object]]:
+    sampled = _by_sampler(records)
     return [
         {
             "name": name,
             "hint": hint,
-            "cells": [show(record.practice) if record.practice else NONE for record in records],
+            "cells": [
+                show(sampled[record.number]) if record.number in sampled else NONE for record in records
+            ],
         }
         for name, hint, show in PRACTICE_ROWS
     ]

@@ -12,7 +12,13 @@ class RoundsSettings(StageSettings):
     """When a round hurt, and when an alarm sounds. Shares are in [0, 1]."""
 
     stage: ClassVar[str] = "rounds"
-    presets: ClassVar[Mapping[str, Mapping[str, JsonValue]]] = {"self-training": {}, "demo": {}}
+    presets: ClassVar[Mapping[str, Mapping[str, JsonValue]]] = {
+        "self-training": {},
+        "itool": {},
+        "whetstone": {},
+        "demo": {},
+        "demo_calls": {},
+    }
 
     samples: int = Field(default=10_000, ge=100, description="resamples of the paired bootstrap")
     seed: int = Field(default=19, ge=0, description="of the bootstrap")
@@ -21,13 +27,19 @@ class RoundsSettings(StageSettings):
         default=("no_tool",), description="kinds of question that are to be answered without a tool"
     )
     margin: float = Field(
-        default=0.05,
+        default=0.1,
         ge=0.0,
         le=1.0,
-        description="accuracy that fell by more than this, surely or not, means that the round hurt",
+        description=(
+            "accuracy that fell by more than this, surely or not, means that the round hurt; so does a smaller "
+            "fall whose interval lies below zero"
+        ),
     )
-    min_kept_entropy: float = Field(
-        default=0.5, ge=0.0, le=1.0, description="share of the first round's entropy that must be left"
+    min_kept_nats: float = Field(
+        default=0.5,
+        ge=0.0,
+        le=1.0,
+        description="share of the first round's mean -log p of sampled tokens that must be left",
     )
     min_kept_diversity: float = Field(
         default=0.5, ge=0.0, le=1.0, description="share of the first round's diversity that must be left"

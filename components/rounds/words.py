@@ -1,8 +1,12 @@
 """How numbers and rounds are written in sentences and tables."""
 
-from components.rounds.records import Difference
+from collections.abc import Sequence
+
+from components.rounds.records import Difference, RoundRecord
+from components.scoring.groups import OVERALL
 
 NONE = "\u2013"
+FEW_QUESTIONS = 100  # below it one standard error of a share is up to 5 points
 
 
 def called(number: int) -> str:
@@ -28,3 +32,18 @@ def signed(share: float) -> str:
 def points_between(found: Difference) -> str:
     """An interval in points: `-4.1 to +0.3`."""
     return f"{signed(found.low)} to {signed(found.high)}"
+
+
+def few_questions_note(records: Sequence[RoundRecord], confidence: float) -> str:
+    """What few validation questions can tell, by the latest comparison; empty from `FEW_QUESTIONS` on."""
+    asked = records[0].groups[OVERALL].questions
+    judged = [record for record in records if record.differences]
+    found = judged[-1].differences["best"][OVERALL]["accuracy"] if judged else None
+    if asked >= FEW_QUESTIONS or found is None:
+        return ""
+    record = judged[-1]
+    return (
+        f"Only {asked} validation questions: the {100 * confidence:g} % interval of the accuracy of "
+        f"{called(record.number)} against {called(record.compared_with)} is {points(found.high - found.low)} wide "
+        f"({points_between(found)}), so that smaller differences may be chance."
+    )

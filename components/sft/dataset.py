@@ -10,13 +10,14 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from components.contracts.errors import InputError
 from components.contracts.records import LabeledTrace
 from components.policy.key_tokens import key_weight
 from components.rollout.shown import check_trace, sampled_turns, shown_prompt
+from components.scoring.difficulty import Demand, demand_of_trace
 from components.sft.key_turns import key_tokens_by_message
 from components.sft.settings import KeyReading
 
@@ -24,16 +25,21 @@ if TYPE_CHECKING:
     from components.policy.chat import Chat, Encoding, Span
 
 
+NO_DEMAND = Demand()  # of examples whose order nothing depends on
+
+
 @dataclass(frozen=True)
 class Example:
     """One trace as token ids; `weights[i]` >= 0 is how much predicting `ids[i]` counts.
 
-    Arrays of 32-bit integers ("i") and floats ("f"): a corpus of them stays small in memory.
+    Arrays of 32-bit integers ("i") and floats ("f"): a corpus of them stays small in memory. demand: what makes it
+    easy or hard, where that was asked for.
     """
 
     trace_id: str
     ids: array[int]
     weights: array[float]
+    demand: Demand = NO_DEMAND
 
 
 @dataclass
@@ -67,6 +73,7 @@ def prepare_examples(
     max_tokens: int,
     key_tokens: KeyReading = "none",
     max_key_weight: float = 9.0,
+    demands: bool = False,
 ) -> Prepared:
     """Encode every trace that has a trained turn; drop and count those longer than `max_tokens`.
 
@@ -94,6 +101,8 @@ def prepare_examples(
             prepared.too_long += 1
             prepared.shortest_too_long = min(prepared.shortest_too_long or len(example.ids), len(example.ids))
             continue
+        if demands:
+            example = replace(example, demand=demand_of_trace(trace))
         prepared.examples.append(example)
         prepared.key_tokens += len(keys)
         prepared.key_token_weight += sum(example.weights[position] for position in keys)

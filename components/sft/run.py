@@ -1,32 +1,23 @@
 """Supervised fine-tuning: labeled traces in, adapter out."""
 
-import time
-from typing import Any
+from __future__ import annotations
 
-from components.contracts.jsonl import write_records
-from components.contracts.methods import is_on
-from components.contracts.pages import write_page
-from components.contracts.policy_card import read_card
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from components.contracts.artifacts import Artifact, ArtifactWriter
 from components.contracts.records import LabeledTrace
-from components.policy.card import check_card, make_card, write_card
-from components.policy.checkpoints import open_checkpoints
-from components.policy.distance import effective_weights, moved
-from components.policy.distributed import (
-    is_first_process,
-    missing_processes,
-    run_in_processes,
-    take_own_device,
-)
-from components.policy.hand_on import hand_adapter_on
-from components.policy.save import save_weights
-from components.policy.trainable import load_trainable
-from components.policy.training_loop import LogRow, TrainingResult
+from components.policy.training_stage import StageInputs, run_stage
 from components.rollout.shown import call_format_of, peek_call_format
 from components.sft.dataset import Prepared, prepare_examples
 from components.sft.report import TITLE, render_report
 from components.sft.settings import SFTSettings
-from components.sft.training import train
-from components.storage import open_input, write_output
+
+if TYPE_CHECKING:  # these load torch, which a stage that is off does without
+    from components.policy.chat import Chat
+    from components.policy.checkpoints import Checkpoints
+    from components.policy.training_loop import TrainingResult
+    from components.sft.training import SupervisedLogRow
 
 
 def run(
@@ -51,99 +42,58 @@ def run(
         InputError: settings, artifacts or model can't be used; no trace can be trained on.
         NonFiniteError: a loss or gradient was NaN or infinite; checkpoints before it stay.
     """
-    parsed = SFTSettings.parse(settings, overrides)
-    if not is_on("sft", method):
-        given = open_input(labeled.path, "labeled_traces/1", artifact_store)
-        form = call_format_of(given, "traces.jsonl", LabeledTrace)
-        hand_adapter_on(
-            TITLE,
-            parsed,
-            base_model,
-            artifact_store,
-            adapter,
-            metrics,
-            report,
-            initial,
-            call_format=form,
+    places = (base_model, settings, artifact_store, checkpoint_root, adapter, metrics, report, initial)
+    given = StageInputs(labeled, *places, overrides=overrides, method=method)
+    run_stage(SupervisedTuning(SFTSettings.parse(settings, overrides)), given)
+
+
+class SupervisedTuning:
+    """What is sft's own in `run_stage`."""
+
+    name, title, source, schema = "sft", TITLE, "labeled", "labeled_traces/1"
+
+    def __init__(self, settings: SFTSettings) -> None:
+        self.settings = settings
+
+    def call_format(self, opened: Artifact) -> str:
+        """Of the first trace."""
+        return call_format_of(opened, "traces.jsonl", LabeledTrace)
+
+    def open(self, opened: Artifact) -> tuple[str, Iterator[LabeledTrace]]:
+        """The call format of the first trace, and all traces."""
+        return peek_call_format(opened, "a turn to train on")
+
+    def prepare(self, records: Iterator[LabeledTrace], chat: Chat) -> Prepared:
+        """See `prepare_examples`."""
+        return prepare_examples(
+            records,
+            chat,
+            max_tokens=self.settings.max_tokens,
+            key_tokens=self.settings.key_tokens,
+            max_key_weight=self.settings.max_key_weight,
+            demands=self.settings.curriculum != "none",
         )
-        return
-    if processes := missing_processes():
-        options = {
-            "labeled": labeled.path,
-            "base-model": base_model,
-            "settings": settings,
-            "artifact-store": artifact_store,
-            "checkpoint-root": checkpoint_root,
-            "adapter": adapter.path,
-            "report": report.path,
-            "initial": initial.path if initial is not None else "",
-            "overrides": overrides,
-        }
-        for name, value in run_in_processes("components.sft", processes, options).items():
-            metrics.log_metric(name, value)
-        return
-    take_own_device()
-    traces = open_input(labeled.path, "labeled_traces/1", artifact_store)
-    start = open_input(initial.path, "adapter/1", artifact_store) if initial is not None else None
-    call_format, records = peek_call_format(traces, "a turn to train on")
-    policy = load_trainable(base_model, parsed, call_format, start.folder if start else None)
-    if start is not None:
-        check_card(read_card(start.folder), policy.chat, base_model)
-    prepared = prepare_examples(
-        records,
-        policy.chat,
-        max_tokens=parsed.max_tokens,
-        key_tokens=parsed.key_tokens,
-        max_key_weight=parsed.max_key_weight,
-    )
 
-    lineage = {"labeled": traces.digest, **({"initial": start.digest} if start else {})}
-    checkpoints = open_checkpoints(checkpoint_root, parsed, base_model, lineage)
-    before = effective_weights(policy.model) if is_first_process() else None
-    began = time.monotonic()
-    result = train(policy.model, prepared.examples, parsed, checkpoints)
-    if before is None:
-        return
-    figures = summarize(prepared, result, parsed, seconds=time.monotonic() - began)
-    figures["moved"] = moved(policy.model, before)
+    def train(
+        self, model: Any, prepared: Prepared, checkpoints: Checkpoints | None
+    ) -> TrainingResult[SupervisedLogRow]:
+        """In the order of the curriculum."""
+        from components.sft.training import train
 
-    with write_output(adapter.path, "adapter/1", artifact_store) as writer:
-        save_weights(policy.model, policy.tokenizer, writer.folder, base_model)
-        card = make_card(policy.chat, base_model, settings=parsed.model_dump(mode="json"), lineage=lineage)
-        write_card(card, writer.folder)
-        write_records(writer.folder / "training_log.jsonl", result.log)
-        writer.counts.update(examples=len(prepared.examples), steps=result.steps)
-        writer.lineage.update(lineage)
-        writer.details["moved"] = figures["moved"]
-    page = render_report([row.loss for row in result.log], figures, parsed.model_dump())
-    write_page(report.path, page)
-    if checkpoints is not None:
-        checkpoints.clear()
-    for name, value in figures.items():
-        metrics.log_metric(name, float(value))
+        return train(model, prepared.examples, self.settings, checkpoints)
 
+    def figures(
+        self, prepared: Prepared, result: TrainingResult[SupervisedLogRow], *, seconds: float
+    ) -> dict[str, float]:
+        """See `summarize`."""
+        from components.sft.summary import summarize
 
-def summarize(
-    prepared: Prepared, result: TrainingResult[LogRow], settings: SFTSettings, *, seconds: float
-) -> dict[str, float]:
-    """The stage's metrics. Tokens are those of all epochs; seconds those of this attempt.
+        return summarize(prepared, result, self.settings, seconds=seconds)
 
-    key_token_weight: mean over the key tokens, 0 where there are none.
-    """
-    return {
-        "loss_first": result.log[0].loss,
-        "loss_last": result.log[-1].loss,
-        "steps": result.steps,
-        "examples": len(prepared.examples),
-        "traces": prepared.read,
-        "untrained": prepared.untrained,
-        "dropped_too_long": prepared.too_long,
-        "tokens": prepared.tokens * settings.epochs,
-        "supervised_tokens": prepared.supervised_tokens * settings.epochs,
-        "key_tokens": prepared.key_tokens * settings.epochs,
-        "key_token_weight": prepared.key_token_weight / max(1, prepared.key_tokens),
-        "micro_batch": result.micro_batch,
-        "resumed_from_step": result.resumed_from,
-        "checkpoints_failed": result.checkpoints_failed,
-        "seconds": round(seconds, 3),
-    }
+    def describe(self, writer: ArtifactWriter, prepared: Prepared) -> None:
+        """How many examples there were."""
+        writer.counts["examples"] = len(prepared.examples)
+
+    def page(self, log: Sequence[SupervisedLogRow], figures: Mapping[str, float]) -> str:
+        """See `render_report`."""
+        return render_report(log, figures, self.settings.model_dump())

@@ -8,6 +8,7 @@ from pydantic import Field, JsonValue
 from components.policy.training_settings import TrainingSettings
 
 KeyReading = Literal["none", "first_divergence", "shared_prefix"]
+Curriculum = Literal["none", "easy_to_hard", "mixed"]
 
 _DEMO: Mapping[str, JsonValue] = {
     "lora_alpha": 32,
@@ -41,6 +42,15 @@ class SFTSettings(TrainingSettings):
             "key_tokens": "first_divergence",
             "max_key_weight": 9.0,
         },
+        # The paper says neither rank nor epochs of its warm-up.
+        "itool": {"weight_decay": 0.01, "curriculum": "easy_to_hard"},
+        # Both papers' ways at once, as adapters: what comes out goes on into PPO and DPO.
+        "whetstone": {
+            "weight_decay": 0.01,
+            "curriculum": "easy_to_hard",
+            "key_tokens": "first_divergence",
+            "max_key_weight": 9.0,
+        },
         "demo": _DEMO,
         "demo_calls": {
             **_DEMO,
@@ -59,3 +69,8 @@ class SFTSettings(TrainingSettings):
         "tool's name (first_divergence) or are shared with one (shared_prefix)",
     )
     max_key_weight: float = Field(default=9.0, ge=1.0, description="of a key token; all others weigh 1")
+    curriculum: Curriculum = Field(
+        default="none",
+        description="easy_to_hard: the easy third of the examples first, then the medium, then the hard one, each for "
+        "`epochs`; mixed: the control, all examples in as many steps of the same sizes; none: as they come, shuffled",
+    )

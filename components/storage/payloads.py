@@ -7,7 +7,7 @@ repeated commit uploads nothing.
 import atexit
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -61,11 +61,14 @@ def commit_output(folder: Path, artifact_store: str) -> None:
             shutil.rmtree(child, ignore_errors=True)
 
 
-def open_input(path: Path | str, schema: str, artifact_store: str = "") -> Artifact:
+def open_input(
+    path: Path | str, schema: str, artifact_store: str = "", *, only: Collection[str] | None = None
+) -> Artifact:
     """Open a stage's input by the schema expected, its files fetched when they lie in a store, and verified.
 
     Fetched files live in a temporary folder until the process ends. An object that is
-    not where the manifest says is looked for in `artifact_store` too (a store that was copied).
+    not where the manifest says is looked for in `artifact_store` too (a store that was copied). only: the names of
+    those to fetch, where the rest is not needed; names that the artifact does not have are passed over.
 
     Raises:
         InputError: not such an artifact; a file is missing or damaged; the store can't be used.
@@ -80,9 +83,10 @@ def open_input(path: Path | str, schema: str, artifact_store: str = "") -> Artif
         if artifact_store and join(artifact_store, "sha256") not in places:
             places.append(join(artifact_store, "sha256"))
         storages: list[Storage] = []
-        for entry in artifact.manifest.files:
+        wanted = [entry for entry in artifact.manifest.files if only is None or entry.path in only]
+        for entry in wanted:
             _fetch_entry(entry, folder, places, storages)
-        verify_files(folder, artifact.manifest)
+        verify_files(folder, artifact.manifest.model_copy(update={"files": tuple(wanted)}))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

@@ -68,10 +68,11 @@ def run(
             writer.lineage["question_set"] = opened.digest
             if policy is not None:
                 writer.lineage["adapter"] = policy.digest
-            total = len(questions) * (parsed.num_samples + parsed.no_tool_samples)
+            total = len(questions) * (parsed.num_samples + parsed.samples_without_tools(method))
             shards = shard_count(opened)
             part = f"{shard + 1}/{shards}" if shards > 1 else ""
-            judged = generate(questions, engine, client, parsed, policy.digest if policy else "")
+            digest = policy.digest if policy else ""
+            judged = generate(questions, engine, client, parsed, digest, method=method)
             tally = write_traces(writer.folder / "traces.jsonl", judged, total, part)
             writer.counts.update(tally.counts())
     _log(tally, metrics)
@@ -131,6 +132,8 @@ def generate(
     client: ToolsClient,
     settings: TraceGenerationSettings,
     adapter: str,
+    *,
+    method: str = "",
 ) -> Iterator[Trace]:
     """Traces with judged outcomes, each as soon as it is complete: with tools, then those without.
 
@@ -138,7 +141,7 @@ def generate(
     without tools are numbered on, so that no id comes twice.
     """
     without = settings.model_copy(update={"variant": settings.no_tool_variant, "prefill": "none"})
-    both = settings.num_samples + settings.no_tool_samples
+    both = settings.num_samples + settings.samples_without_tools(method)
     for chosen, numbers in (
         (settings, range(settings.num_samples)),
         (without, range(settings.num_samples, both)),

@@ -147,7 +147,8 @@ class Killer:
 
     def __init__(self) -> None:
         self.context = multiprocessing.get_context("forkserver")
-        self.context.set_forkserver_preload(["components.sft.run", "components.storage"])
+        loads_torch = ("components.sft.training", "components.policy.trainable", "components.policy.save")
+        self.context.set_forkserver_preload(["components.sft.run", *loads_torch, "components.storage"])
 
     def warm_up(self) -> None:
         """Start the server, so that its imports are in nobody's time."""

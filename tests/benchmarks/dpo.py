@@ -18,9 +18,10 @@ in TRL.
   `ratio`.
 
 Each measurement is a process of its own, so that its peak memory is its own; arms alternate, medians, CPU time of one
-thread, after a forward and backward pass to warm up. TRL is measured once, its second step. The last line is JSON; exit code 1 when log-probabilities
-of the same sequences differ by more than 1e-4 or gradients by more than 1e-5 (relative to the largest of
-their tensor), 2 when a ratio is below what is wanted.
+thread, after a forward and backward pass to warm up. TRL is measured once, its second step. The last line is JSON;
+exit code 1 when log-probabilities of the same sequences differ by more than 1e-4 or gradients by more than 1e-5
+(relative to the largest of their tensor), 2 when a ratio is below what is wanted, 3 when one could not be measured
+(`not_measured` names it), so that nothing is known of it.
 """
 
 import json
@@ -147,7 +148,7 @@ def measure_trl(arm: str) -> dict[str, Any]:
         texts = words(chosen[:prompt]), words(chosen[prompt:]), words(rejected[prompt:])
         for column, text in zip(columns.values(), texts, strict=True):
             column.append(text)
-    choices = {} if arm == "trl" else {"gradient_checkpointing": False}
+    choices: dict[str, Any] = {} if arm == "trl" else {"gradient_checkpointing": False}
     with tempfile.TemporaryDirectory() as folder:
         arguments = DPOConfig(
             output_dir=folder,
@@ -229,9 +230,16 @@ def main() -> int:
         gradients = {one: gradient_difference(folder, one, other) for one, other in OURS.items()}
     result = summarize(found, gradients, trl_why)
     print(json.dumps(result))
+    return exit_code(result)
+
+
+def exit_code(result: dict[str, Any]) -> int:
+    """What the process says of a result; see the module."""
     if result["logprob_difference"] > LOGPROBS or result["gradient_difference"] > GRADIENTS:
         return 1
-    return 0 if all(result[name] is None or result[name] >= bar for name, bar in WANTED.items()) else 2
+    if any(result[name] < bar for name, bar in WANTED.items() if name not in result["not_measured"]):
+        return 2
+    return 3 if result["not_measured"] else 0
 
 
 def summarize(
@@ -255,12 +263,16 @@ def summarize(
                 "torch": found["trl"][0]["torch"],
             },
         }
-    return {
-        "name": "dpo",
+    ratios = {
         "ratio": round(seconds["separate"] / seconds["shared"], 3),
         "tree_ratio": round(seconds["tree_separate"] / seconds["tree"], 3),
         **trl,
+    }
+    return {
+        "name": "dpo",
+        **ratios,
         "wanted": WANTED,
+        "not_measured": [name for name in WANTED if ratios[name] is None],
         "memory": {arm: round(statistics.median(one["mib"] for one in ones)) for arm, ones in found.items()},
         "seconds": {arm: round(value, 3) for arm, value in seconds.items()},
         "logprob_difference": max(

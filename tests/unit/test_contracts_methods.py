@@ -23,3 +23,14 @@ def test_training_stages_are_on_by_name_and_practice_unless_there_is_none(method
 def test_an_unknown_method_is_refused_with_the_nearest() -> None:
     with pytest.raises(InputError, match=r"unknown 'dop'.*'dpo'"):
         is_on("sft", "sft,dop")
+
+
+@pytest.mark.parametrize("method", ["sft,none", "none, sft", "none,dpo,none"])
+def test_none_beside_other_names_is_refused(method: str) -> None:
+    for stage in ("sft", "trace_generation"):
+        with pytest.raises(InputError, match=r"says none and more; expected 'none' alone"):
+            is_on(stage, method)
+
+
+def test_none_twice_is_none() -> None:
+    assert not is_on("sft", "none,none")

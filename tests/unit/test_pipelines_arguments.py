@@ -178,6 +178,21 @@ def test_rounds_turn_self_training_into_its_rounds() -> None:
         parse_arguments("tl_training", ["rounds=2"])
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("rounds", "9" * 5000, f"rounds: expected a .*to 32, got '{'9' * 40}' and 4960 characters more$"),
+        ("sft.epochs", "9" * 5000, "sft_settings: epochs: "),
+        ("sft.epochs", "[" * 100_000, "sft_settings: epochs: "),
+        ("sft_settings", '{"epochs": ' + "9" * 5000 + "}", "sft_settings: a number has too many digits"),
+    ],
+    ids=["rounds", "digits", "brackets", "whole"],
+)
+def test_words_beyond_what_python_reads_get_one_line(key: str, value: str, said: str) -> None:
+    with pytest.raises(InputError, match=f"^{said}"):
+        parse_arguments("self_training", [f"{key}={value}"])
+
+
 def test_the_demo_of_the_grid_practises_without_tools_too() -> None:
     def samples(*words: str) -> int:
         sent = parse_arguments("self_training_grid", words).parameters["trace_generation_settings"]

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from components.ablation.settings import HEADERS
 from components.contracts.errors import InputError
 from pipelines.local_run import RunFolder
-from pipelines.results import ABLATION_METRICS, print_results, read_summary
+from pipelines.results import print_results, read_summary
 
 METRIC = {"before": 0.25, "after": 0.75, "difference": {"mean": 0.5, "low": 0.4, "high": 0.6}}
 SUMMARY: dict[str, Any] = {
@@ -99,7 +100,7 @@ def test_a_policy_on_the_way_stands_between(tmp_path: Path) -> None:
 def test_the_table_of_an_ablation(tmp_path: Path) -> None:
     def row(title: str, share: float, difference: Any, sft: float, ppo: float | None) -> dict[str, Any]:
         cell = {"value": share, "difference": difference}
-        cells = {name: {"value": None, "difference": None} for name in ABLATION_METRICS}
+        cells = {name: {"value": None, "difference": None} for name in HEADERS}
         cells |= {"calls_ts": cell, "calls_pi": cell, "calls_cf": cell, "calls_unparsed": cell}
         return {"title": title, "groups": {"overall": cells}, "moved": {"sft": sft, "ppo": ppo}}
 

@@ -12,6 +12,7 @@ from components.evaluation.settings import EvaluationSettings
 from components.trace_generation.settings import TraceGenerationSettings
 from pipelines.catalog import PIPELINES
 from pipelines.compile import compile_pipeline, compiled_path
+from pipelines.judging import KEPT
 
 Task = dict[str, Any]
 
@@ -141,12 +142,13 @@ def test_each_round_goes_on_where_the_one_before_ended(rounds: tuple[dict[str, A
         } | (
             {}
             if first
-            else {"earlier": f"{before}Judgement:history", "best_so_far": f"{before}Judgement:best"}
+            else {"earlier": f"{before}Judgement:history"}
+            | {f"{name}_so_far": f"{before}Judgement:{name}" for name in KEPT}
         )
         evaluated = here["Evaluation"]
         assert source(spec, evaluated, "adapter") == f"Round {number}: DPO:adapter"
         assert source(spec, evaluated, "title") == f"round {number}"
-        assert source(spec, evaluated, "earlier") == ("" if first else f"{before}Evaluation:evaluation")
+        assert source(spec, evaluated, "earlier") == ("" if first else f"{before}Judgement:best_evaluation")
 
 
 def test_validation_chooses_and_held_out_judges_once(rounds: tuple[dict[str, Any], int]) -> None:
@@ -174,7 +176,7 @@ def test_validation_chooses_and_held_out_judges_once(rounds: tuple[dict[str, Any
         "after": "Evaluation after:evaluation",
         "without_tools": "Evaluation without tools:evaluation",
         "adapter": f"Round {count}: Judgement:best",
-        "labeled": f"Round {count}: Error labeling:labeled",
+        "labeled": f"Round {count}: Judgement:best_labeled",
     }
     assert source(spec, tasks["Evaluation after"], "adapter") == f"Round {count}: Judgement:best"
 

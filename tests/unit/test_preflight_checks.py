@@ -306,7 +306,7 @@ def test_a_kind_without_dpo_is_fine_and_so_is_a_run_without_a_choice() -> None:
 
 
 def test_practice_that_gives_no_pairs_is_refused_where_pairs_are_made() -> None:
-    one_trace = TraceGenerationSettings(num_samples=1)
+    one_trace = TraceGenerationSettings(num_samples=1, no_tool_samples=0)
     with pytest.raises(Skipped):
         look_at_pairs(one_trace, "sft")
     with pytest.raises(

@@ -32,7 +32,7 @@ from components.rollout.tool_retrieval import (
 from components.rollout.tools_client import ToolsClient
 from tests.gold_questions import ScriptedPolicy, evaluate
 from tests.gold_questions import gold as gold_question
-from tests.scripted_engine import ScriptedEngine
+from tests.scripted_engine import ScriptedEngine, SmallContext
 from tests.tiny_model import build_tiny_model
 from tests.tools_process import ToolsProcess, tools_service
 
@@ -286,16 +286,6 @@ def test_evaluation_counts_how_often_the_gold_was_on_offer(
     _, summary, metrics = evaluate(golds, "scripted", service.url, tmp_path / "all")
     assert "retrieval" not in summary
     assert "retrieval_recall" not in metrics
-
-
-class SmallContext(ScriptedEngine):
-    """A byte is a token; the template adds none."""
-
-    context = 2000
-
-    def count_tokens(self, conversation: Conversation) -> int:
-        shown = [message.content for message in conversation.messages]
-        return sum(len(text.encode()) for text in [*shown, conversation.prefill])
 
 
 def test_a_prompt_that_its_tools_make_too_long_is_refused(client: ToolsClient) -> None:

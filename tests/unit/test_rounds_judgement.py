@@ -10,6 +10,7 @@ import pytest
 
 from components.contracts.records import LabeledTrace
 from components.rounds.records import Alarm
+from components.rounds.settings import RoundsSettings
 from components.scoring.groups import NEEDS_TOOL, NO_TOOL, OVERALL
 from components.scoring.tool_use import METRICS, counts_of, differences, rates
 from tests.rounds_samples import BASE, BETTER, Policy, Shop, interval_of, items_of, practised
@@ -79,6 +80,7 @@ def test_a_good_round_has_no_alarm(shop: Shop) -> None:
 @pytest.mark.parametrize(("right", "hurt"), [(3, False), (2, True)])
 def test_a_fall_of_more_than_the_margin(shop: Shop, right: int, hurt: bool) -> None:
     # 5 of 40 is 12.5 points down, of which 5 points are 2 questions.
+    assert RoundsSettings().margin == 0.1
     found = alarms_of(shop, replace(BASE, right=right), margin=0.05, confidence=0.999)
     assert shop.records()[-1].hurt == hurt
     assert ("accuracy_fall" in found) == hurt
@@ -154,13 +156,14 @@ def with_logprob(value: float, count: int = 60) -> list[LabeledTrace]:
 
 
 @pytest.mark.parametrize(("later", "sounds"), [(-0.5, False), (-0.49, True), (0.0, True)])
-def test_entropy_collapses(shop: Shop, later: float, sounds: bool) -> None:
+def test_the_surprise_of_sampled_tokens_collapses(shop: Shop, later: float, sounds: bool) -> None:
     assert alarms_of(shop, BETTER, with_logprob(-1.0)) == {}
     found = alarms_of(shop, BETTER, with_logprob(later))
-    assert ("entropy_collapse" in found) == sounds
+    assert ("sampled_nats_collapse" in found) == sounds
     if sounds:
-        alarm = found["entropy_collapse"]
+        alarm = found["sampled_nats_collapse"]
         assert (alarm.severe, alarm.value, alarm.threshold) == (False, pytest.approx(-later), 0.5)
+        assert alarm.sentence.startswith("The mean of -log p over the tokens that round 1 sampled is ")
         assert "in the first round it was 1.000" in alarm.sentence
     assert not shop.records()[-1].hurt
 
@@ -177,7 +180,15 @@ def test_diversity_collapses(shop: Shop, distinct: int, sounds: bool, severe: bo
         alarm = found["diversity_collapse"]
         assert (alarm.severe, alarm.value) == (severe, distinct / 60)
         assert alarm.threshold == pytest.approx(20 / 60)
-    assert shop.records()[-1].hurt == severe
+    record = shop.records()[-1]
+    assert (record.ended, record.hurt) == (severe, False), "it is round 1's policy that collapsed"
+    assert record.barred == ((1,) if severe else ())
+    assert (record.best, record.best_adapter_round) == ((2, 2) if severe else (1, 1))
+    if severe:
+        assert record.alarms[0].round == 1
+        assert record.verdict == (
+            "Round 1 hurt, by what it sampled: diversity collapse. Later rounds hand the adapter of round 2 on."
+        )
 
 
 def test_few_trained_traces(shop: Shop) -> None:
@@ -185,7 +196,9 @@ def test_few_trained_traces(shop: Shop) -> None:
     found = alarms_of(shop, BETTER, practised(40, 59), min_trained_traces=60)
     alarm = found["few_trained_traces"]
     assert (alarm.severe, alarm.value, alarm.threshold) == (False, 59, 60)
-    assert alarm.sentence == "The round trained on 59 of 59 traces; fewer than 60 teach little."
+    assert alarm.sentence == (
+        "Of the 59 traces that round 1 sampled, 59 are trained on; fewer than 60 teach little."
+    )
 
 
 def test_every_alarm_is_one_sentence(shop: Shop) -> None:
@@ -202,7 +215,7 @@ def test_every_alarm_is_one_sentence(shop: Shop) -> None:
         "accuracy_fall",
         "tool_use_collapse",
         "tool_use_runaway",
-        "entropy_collapse",
+        "sampled_nats_collapse",
         "diversity_collapse",
         "few_trained_traces",
     }

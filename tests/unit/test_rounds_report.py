@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from components.rounds.words import few_questions_note
 from tests.rounds_samples import BETTER, WORSE, Policy, Shop, practised
 
 VOID = {"meta", "link"}
@@ -43,11 +44,12 @@ def test_three_rounds_with_one_that_hurt(shop: Shop) -> None:
     Balance().feed(page)
     assert "<b>one" not in page
     assert "after &lt;b&gt;one&lt;/b&gt;" in page
-    assert page.count("<svg") == 6
+    assert page.count("<svg") == 1
     assert page.count('class="mark"') == 3, "accuracy, tool use, diversity"
-    assert "Round 1 is the best: right on 67.5 % of the questions, where the base model is on 50.0 %." in page
-    assert "Handed on: round 2 hurt" in page
-    assert '<li class="hurt">' in page
+    assert page.count('class="across"') == 2, "round 2's policy, and what round 1's sampled"
+    assert "No round that is left is better than the base model, which is right on 50.0 % of" in page
+    assert "Handed on: round 1 and round 2 hurt" in page
+    assert page.count('<li class="hurt">') == 2
     assert all(
         name in page
         for name in ("Accuracy fall, severe.", "Tool use collapse, severe.", "Diversity collapse")
@@ -87,7 +89,53 @@ def test_practice_without_log_probs_or_traces_shows_dashes(shop: Shop) -> None:
     ]
     shop.train(BETTER, traces=silent)
     page = shop.page()
-    assert shop.records()[-1].practice.entropy is None  # type: ignore[union-attr]
+    assert shop.records()[-1].practice.sampled_nats is None  # type: ignore[union-attr]
     assert "no values" in page
     row = page.split("nats a sampled token</small></th>")[1].split("</tr>")[0]
     assert row.count("\u2013") == 2
+
+
+def points_of(page: str, panel: str) -> list[str]:
+    """The x places of a panel's first line."""
+    line = page.split(f">{panel}</text>")[1].split('<polyline class="s0" points="')[1].split('"')[0]
+    return [place.split(",")[0] for place in line.split()]
+
+
+def test_practice_stands_where_its_policy_was_judged(shop: Shop) -> None:
+    shop.train(BETTER)
+    shop.train(BETTER, traces=practised(2))
+    page = shop.page()
+    judged, sampled = points_of(page, "Accuracy"), points_of(page, "Diversity of the traces")
+    assert len(judged) == 3
+    assert sampled == judged[:2], "the base model's and round 1's; round 2's has sampled nothing yet"
+    [sign] = re.findall(r'class="mark" d="M([0-9.]+) ', page)
+    assert sign == judged[1]
+    one, two = page.split('<span class="name">1 ')[1].split('<span class="name">2 ')
+    assert "Diversity collapse, severe." in one
+    assert ", hurt" in one
+    assert "What its policy then sampled bars it." in one
+    assert "Diversity collapse, severe." not in two
+    row = page.split("nats a sampled token</small></th>")[1].split("</tr>")[0]
+    assert row.endswith("<td>\u2013</td>")
+    assert row.count("\u2013") == 1
+
+
+def test_few_questions_are_told_with_the_width_of_the_interval(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.train(BETTER)
+    found = shop.records()[-1].differences["best"]["overall"]["accuracy"]
+    assert found is not None
+    width = f"{100 * (found.high - found.low):.1f} points wide"
+    said = f"Only 40 validation questions: the 95 % interval of the accuracy of round 1 against the base model is {width}"
+    assert said in shop.page()
+    assert f"[rounds] {said}" in capsys.readouterr().out
+
+
+def test_from_a_hundred_questions_on_nothing_is_said(shop: Shop) -> None:
+    shop.train(BETTER)
+    records = shop.records()
+    assert few_questions_note(records, 0.95)
+    many = records[0].groups["overall"].model_copy(update={"questions": 100})
+    records[0] = records[0].model_copy(update={"groups": {**records[0].groups, "overall": many}})
+    assert few_questions_note(records, 0.95) == ""

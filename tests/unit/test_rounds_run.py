@@ -38,7 +38,7 @@ def shop(tmp_path: Path) -> Shop:
 
 @pytest.mark.parametrize("preset", ["", *RoundsSettings.presets])
 def test_presets_are_valid(preset: str) -> None:
-    assert RoundsSettings.parse(json.dumps({"preset": preset}) if preset else "").margin == 0.05
+    assert RoundsSettings.parse(json.dumps({"preset": preset}) if preset else "").margin == 0.1
 
 
 def test_torch_is_not_needed() -> None:
@@ -276,10 +276,18 @@ def test_an_unknown_method_is_refused(shop: Shop) -> None:
 def test_from_a_shell(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
     shop.train(BETTER)
     inputs = [f"--{name}={one.folder}" for name, one in shop.inputs.items()]
-    output = shop.folder / "shell"
-    assert main([*inputs, "--method=sft,dpo", '--settings={"samples": 200}', f"--output={output}"]) == 0
+    first, output = shop.folder / "first", shop.folder / "shell"
+    assert main([*inputs, "--method=sft,dpo", '--settings={"samples": 200}', f"--output={first}"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "sft,dpo"
-    assert open_artifact(output / "best", "adapter/1").digest == shop.inputs["adapter"].digest
+    shop.train(BETTER)
+    inputs = [f"--{name}={one.folder}" for name, one in shop.inputs.items()]
+    second = [*inputs, "--method=dpo", '--settings={"samples": 200}', f"--output={output}"]
+    assert main([*second, f"--before={first}"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "dpo"
+    digest = open_artifact(first / "best", "adapter/1").digest
+    assert open_artifact(output / "best", "adapter/1").digest == digest
+    assert open_artifact(output / "next_adapter", "adapter/1").digest == shop.inputs["adapter"].digest
+    assert len((output / "history/rounds.jsonl").read_text().splitlines()) == 3
     assert main([*inputs, "--method=none", f"--output={output}", "--settings={"]) == 2
     assert "rounds_settings: not JSON" in capsys.readouterr().err
 

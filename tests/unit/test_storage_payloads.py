@@ -43,6 +43,14 @@ def test_files_go_to_the_store_and_come_back(store: str, tmp_path: Path) -> None
         open_input(tmp_path / "there", "adapter/1")
 
 
+def test_one_file_comes_alone(store: str, tmp_path: Path) -> None:
+    write_sample(tmp_path / "there", store)
+    artifact = open_input(tmp_path / "there", "traces/1", only=("inner/b.txt", "absent.txt"))
+    found = [path.relative_to(artifact.folder) for path in artifact.folder.rglob("*") if path.is_file()]
+    assert found == [Path("inner/b.txt")]
+    assert artifact.digest == open_input(tmp_path / "there", "traces/1").digest
+
+
 @pytest.mark.parametrize("stored", [False, True])
 def test_an_artifact_is_handed_on_unchanged(store: str, tmp_path: Path, stored: bool) -> None:
     write_sample(tmp_path / "first", store if stored else "")

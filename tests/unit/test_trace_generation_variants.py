@@ -118,6 +118,16 @@ def test_samples_with_tools_stay_what_they_are_without_the_others(
         assert metrics.metadata[name] == alone_metrics.metadata[name]
 
 
+def test_a_run_by_dpo_asks_once_without_tools_by_itself(
+    service: ToolsProcess, tiny: str, tmp_path: Path
+) -> None:
+    settings, questions = {"max_new_tokens": 4, "max_steps": 1}, word_problems(2, 4)
+    for method, prompts in (("dpo", ["multi_step", "cot"]), ("sft", ["multi_step"]), ("", ["multi_step"])):
+        traces, _ = sample(tmp_path / (method or "by-itself"), questions, tiny, service.url, settings, method)
+        assert Counter(trace.prompt for trace in traces) == dict.fromkeys(prompts, len(questions))
+        assert len({trace.id for trace in traces}) == len(traces)
+
+
 def test_practice_that_is_off_opens_neither_model_nor_service(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
