@@ -1,4 +1,4 @@
-# make run: everything from an empty checkout to a report. make test: lint, types, compile check, tests.
+# make run: everything from an empty checkout to a report, make run-all the whole composition. make test: lint, types, compile check, tests.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -6,12 +6,16 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CODE := components pipelines tools_service
 RUN ?= self_training preset=demo
+RUN_ALL ?= whetstone preset=demo
 WORKERS ?= 2
 
-.PHONY: run test lint types compile compile-check lock clean
+.PHONY: run run-all test lint types compile compile-check lock clean
 
 run: $(READY)
 	$(BIN)/whetstone run $(RUN)
+
+run-all: $(READY)
+	$(BIN)/whetstone run $(RUN_ALL)
 
 test: lint types compile-check
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist loadfile --durations 15

@@ -21,7 +21,8 @@ LOCAL_KEYS = ("preset", "corpus")
 DEMO = "demo"  # as a preset: the pipeline's own demo, questions included
 SETTINGS = "_settings"
 ROUNDS = "rounds"
-MOST_ROUNDS = 32  # each adds eight tasks
+WITHOUT = "without"
+OF_STAGE = (SETTINGS, "_image", "_accelerators")  # how the names of a stage's own parameters end
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Arguments:
     """What a run was given: the pipeline's parameters by name, and what only the local run reads.
 
     pipeline: the one that runs, which rounds=K turns into another; rounds: how many it has, 0 without.
+    without: the parts of the pipeline that are left out.
     preset: as it was written, so `demo` for the demo of any pipeline; empty when none was.
     """
 
@@ -37,6 +39,7 @@ class Arguments:
     parameters: dict[str, JsonValue]
     preset: str
     corpus: str = ""
+    without: tuple[str, ...] = ()
 
 
 @functools.cache
@@ -62,8 +65,8 @@ def parse_arguments(pipeline: str, words: Sequence[str]) -> Arguments:
 
     A stage's settings start at the preset (where the stage has it), then its dotted overrides apply. A
     whole `<stage>_settings` replaces the preset. Without a preset the pipeline's own holds, if it has one.
-    `preset=demo` is the pipeline's demo, `rounds=K` the pipeline K times over. Settings come back as canonical
-    JSON.
+    `preset=demo` is the pipeline's demo, `rounds=K` the pipeline K times over, `without=PART,PART` the pipeline
+    without them. Settings come back as canonical JSON.
 
     Raises:
         InputError: a word without `=`, an unknown key (the nearest is offered), a key given twice, or
@@ -71,7 +74,8 @@ def parse_arguments(pipeline: str, words: Sequence[str]) -> Arguments:
     """
     pairs = _split(words)
     pipeline, rounds = in_rounds(pipeline, pairs.pop(ROUNDS, None))
-    declared = declared_parameters(pipeline)
+    without = parts_of(pipeline, pairs.pop(WITHOUT, ""))
+    declared = parameters_without(pipeline, without)
     stages = [name.removesuffix(SETTINGS) for name in declared if name.endswith(SETTINGS)]
     whole: dict[str, str] = {}
     overrides: dict[str, dict[str, str]] = {stage: {} for stage in stages}
@@ -82,7 +86,7 @@ def parse_arguments(pipeline: str, words: Sequence[str]) -> Arguments:
         elif key in declared or key in LOCAL_KEYS:
             whole[key] = value
         else:
-            known = [*declared, *LOCAL_KEYS, ROUNDS, *(f"{stage}.{path}" for stage in stages)]
+            known = [*declared, *LOCAL_KEYS, ROUNDS, WITHOUT, *(f"{stage}.{path}" for stage in stages)]
             raise InputError(f"unknown parameter {key!r}{nearest(key, known)}; see `whetstone run --help`")
 
     preset = whole.pop("preset", "")
@@ -97,7 +101,34 @@ def parse_arguments(pipeline: str, words: Sequence[str]) -> Arguments:
         parameters[stage + SETTINGS] = cls.parse(text).canonical()
     for key, value in whole.items():
         parameters[key] = _typed(key, value, declared[key]["parameterType"])
-    return Arguments(pipeline, rounds, parameters, preset, corpus)
+    return Arguments(pipeline, rounds, parameters, preset, corpus, without)
+
+
+def parts_of(pipeline: str, text: str) -> tuple[str, ...]:
+    """The parts that a text says are left out, comma separated.
+
+    Raises:
+        InputError: the pipeline has no such part; the nearest is offered.
+    """
+    parts = PIPELINES[pipeline].parts
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if names and not parts:
+        able = [name for name, one in PIPELINES.items() if one.parts]
+        raise InputError(f"without: {pipeline} has no parts to leave out; expected {' or '.join(able)}")
+    for name in names:
+        if name not in parts:
+            known = ", ".join(parts)
+            raise InputError(
+                f"without: {pipeline} has no part {name!r}{nearest(name, parts)}; known: {known}"
+            )
+    return names
+
+
+def parameters_without(pipeline: str, without: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The pipeline's parameters but those of the stages that go with the parts left out."""
+    gone = {stage for part in without for stage in PIPELINES[pipeline].parts[part]}
+    names = {f"{stage}{ending}" for stage in gone for ending in OF_STAGE}
+    return {name: told for name, told in declared_parameters(pipeline).items() if name not in names}
 
 
 def in_rounds(pipeline: str, rounds: str | None) -> tuple[str, int]:
@@ -111,20 +142,22 @@ def in_rounds(pipeline: str, rounds: str | None) -> tuple[str, int]:
     if rounds is None:
         return pipeline, facts.rounds
     if not facts.rounds and not facts.in_rounds:
-        able = [name for name, one in PIPELINES.items() if one.in_rounds]
+        able = [name for name, one in PIPELINES.items() if one.in_rounds or one.rounds]
         raise InputError(f"rounds: {pipeline} has none; expected {' or '.join(able)}")
-    number = _number_of_rounds(rounds)
+    number = _number_of_rounds(rounds, PIPELINES[facts.in_rounds or pipeline].most_rounds)
     return (pipeline, 0) if facts.in_rounds and number == 1 else (facts.in_rounds or pipeline, number)
 
 
-def _number_of_rounds(text: str) -> int:
+def _number_of_rounds(text: str, most: int) -> int:
     """How many rounds a text asks for.
 
     Raises:
         InputError: no whole number, or one out of range.
     """
-    if not text.isdecimal() or not 1 <= int(text) <= MOST_ROUNDS:
-        raise InputError(f"rounds: expected a whole number from 1 to {MOST_ROUNDS}, got {text!r}")
+    # int() refuses thousands of digits, and the message should not repeat them.
+    if len(text) > 9 or not text.isdecimal() or not 1 <= int(text) <= most:
+        got = repr(text) if len(text) <= 40 else f"{text[:40]!r} and {len(text) - 40} characters more"
+        raise InputError(f"rounds: expected a whole number from 1 to {most}, got {got}")
     return int(text)
 
 
@@ -186,7 +219,7 @@ def _settings_text(
 def _json_or_text(value: str) -> JsonValue:
     try:
         return cast(JsonValue, json.loads(value))
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # no JSON, or more digits or brackets than Python reads
         return value
 
 

@@ -10,8 +10,9 @@ from pydantic import JsonValue
 class Shown:
     """An artifact that the run's folder shows to people: output of a task, by KFP's names.
 
-    task: of several of that stage (`rounds`, `rounds-2` ...) the last one's.
-    folder: where its files go below the run's folder; empty puts them right there.
+    task: of several of that stage (`rounds`, `rounds-2` ...) the last one's. folder: where its files go below the
+    run's folder; empty puts them right there. Of several of one schema for one folder the last whose task the run
+    has is shown. schema: empty for a page.
     """
 
     task: str
@@ -26,7 +27,8 @@ class PipelineFacts:
 
     demo_questions, demo_preset: what the word `preset=demo` stands for, with demo_settings laid over the
     preset: by stage, what this pipeline needs of it. rounds: how many the committed file has; 0 for a pipeline
-    without. in_rounds: the pipeline that is this one several times.
+    without, most_rounds: how many it can have at most. in_rounds: the pipeline that is this one several times.
+    parts: what can be left out when compiling, by name: the stages that go with it.
     """
 
     demo_questions: str
@@ -35,9 +37,13 @@ class PipelineFacts:
     preset: str = ""
     demo_settings: Mapping[str, Mapping[str, JsonValue]] = field(default_factory=dict)
     rounds: int = 0
+    most_rounds: int = 32  # each adds up to eight tasks
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     in_rounds: str = ""
 
 
+_ITERATED = ("mcts", "dpo", "rounds")  # DPO has no pairs without the search, which is of no use without DPO
+_SEARCHED: Mapping[str, JsonValue] = {"search_share": 0.25, "validation_share": 0.15}
 COMPARISON = Shown("promotion", "comparison", "comparison/1")
 TABLE = Shown("ablation", "comparison", "ablation/1")
 
@@ -63,8 +69,12 @@ PIPELINES: Mapping[str, PipelineFacts] = {
         demo_preset="demo",
         shown=(TABLE,),
         preset="self-training",
-        # The arm that learns from traces without tools needs some; the other demos save their time.
-        demo_settings={"trace_generation": {"no_tool_samples": 3}},
+        # The arm that learns from traces without tools needs some; the other demos save their time. It is judged
+        # under "cot", which its overrides say, and so is whatever else is asked without tools.
+        demo_settings={
+            "trace_generation": {"no_tool_samples": 3, "no_tool_variant": "cot"},
+            "evaluation": {"no_tool_variant": "cot"},
+        },
     ),
     "tl_training": PipelineFacts(
         demo_questions="demo://calls",
@@ -77,5 +87,48 @@ PIPELINES: Mapping[str, PipelineFacts] = {
         demo_preset="demo_calls",
         shown=(TABLE,),
         preset="tl-training",
+    ),
+    "itool": PipelineFacts(
+        demo_questions="demo://calls",
+        demo_preset="demo_calls",
+        demo_settings={
+            "ingest": _SEARCHED,
+            "sft": {"curriculum": "easy_to_hard"},
+            "mcts": {"alpha": 0.25, "max_trees": 10},
+            "ablation": {"preset": "itool"},
+        },
+        shown=(
+            COMPARISON,
+            Shown("ablation", "comparison", "ablation/1", "table"),
+            Shown("rounds", "best", "adapter/1", "adapter"),
+            Shown("rounds", "history", "rounds/1", "rounds"),
+            Shown("mcts", "trees", "trees/1", "trees"),
+            Shown("mcts", "report", "", "trees"),
+        ),
+        preset="itool",
+        rounds=3,
+        most_rounds=6,  # the table has eight rows
+        parts={"control": ()},
+    ),
+    "whetstone": PipelineFacts(
+        demo_questions="demo://calls",
+        demo_preset="demo_calls",
+        demo_settings={
+            "ingest": _SEARCHED,
+            "sft": {"curriculum": "easy_to_hard"},
+            "mcts": {"alpha": 0.25, "max_trees": 10},
+        },
+        shown=(
+            COMPARISON,
+            Shown("sft", "adapter", "adapter/1", "adapter"),
+            Shown("ppo", "adapter", "adapter/1", "adapter"),
+            Shown("rounds", "best", "adapter/1", "adapter"),
+            Shown("rounds", "history", "rounds/1", "rounds"),
+            Shown("mcts", "trees", "trees/1", "trees"),
+            Shown("mcts", "report", "", "trees"),
+        ),
+        preset="whetstone",
+        rounds=1,
+        parts={"sft": ("sft",), "ppo": ("ppo",), "mcts": _ITERATED, "dpo": _ITERATED},
     ),
 }

@@ -26,7 +26,7 @@ Words = Annotated[
     typer.Argument(
         metavar="KEY=VALUE",
         help="Parameters of the run: questions=FILE, preset=NAME, method=sft,dpo, kind=masked_conversation, "
-        "rounds=3, <stage>.<setting>=VALUE, <stage>_settings=JSON ...",
+        "rounds=3, without=ppo, <stage>.<setting>=VALUE, <stage>_settings=JSON ...",
     ),
 ]
 
@@ -36,6 +36,9 @@ def compile_command(
     pipeline: Annotated[str, typer.Argument(help="Only this pipeline.", show_default="all")] = "",
     check: Annotated[bool, typer.Option("--check", help="Only compare with the committed files.")] = False,
     rounds: Annotated[str, typer.Option(help="Unroll so many rounds; needs --out.")] = "",
+    without: Annotated[
+        str, typer.Option(help="Parts to leave out, comma separated, such as ppo; needs --out.")
+    ] = "",
     out: Annotated[
         Path | None, typer.Option(help="Write to this file instead of pipelines/compiled.")
     ] = None,
@@ -43,17 +46,21 @@ def compile_command(
     """Compile every pipeline into pipelines/compiled, or check that nothing differs.
 
     For a cluster: whetstone compile self_training_rounds --rounds 5 --out rounds.yaml
+    or: whetstone compile whetstone --without ppo --out without-ppo.yaml
     """
-    from pipelines.arguments import in_rounds
+    from pipelines.arguments import in_rounds, parts_of
 
     if out is not None:
         if not pipeline or check:
             raise InputError("--out: expected the name of one pipeline, and no --check")
         name, number = in_rounds(pipeline, rounds or None)
-        typer.echo(f"{name}: {write_package(name, number, out)}")
+        left_out = parts_of(name, without)
+        typer.echo(f"{name}: {write_package(name, number, out, without=left_out)}")
         return
     if rounds:
         raise InputError("--rounds: expected --out FILE too; the committed file keeps its own number")
+    if without:
+        raise InputError("--without: expected --out FILE too; the committed file has all parts")
     if pipeline:
         compiled_path(pipeline)
     for one in [pipeline] if pipeline else PIPELINES:
@@ -74,11 +81,12 @@ def run(
 ) -> None:
     """Run a pipeline here: object store and tools service are started, used and stopped.
 
-    Besides the pipeline's parameters it takes preset=NAME (demo, self-training, tl-training) and
+    Besides the pipeline's parameters it takes preset=NAME (demo, self-training, tl-training, itool) and
     corpus=FILE, the passages that the local tools service searches.
 
     self_training takes method= (sft, dpo or sft,dpo), kind= (what DPO's pairs hold: response, conversation
-    or masked_conversation) and rounds=K: practise, learn and be judged K times over, and prove the best.
+    or masked_conversation) and rounds=K: practise, learn and be judged K times over, and prove the best. itool and whetstone take rounds=N, the number
+    of iterations, and without=PARTS: what is left out (of whetstone sft, ppo, mcts,dpo; of itool control).
     """
     from pipelines.arguments import parse_arguments
     from pipelines.local_run import run_locally
@@ -106,7 +114,7 @@ def submit(
     poll_seconds: Annotated[float, typer.Option(help="How often to ask.", min=0.05)] = 10.0,
     timeout_seconds: Annotated[float, typer.Option(help="How long to wait.")] = 7 * 86400.0,
 ) -> None:
-    """Submit a pipeline to Kubeflow Pipelines: its committed YAML, or with rounds=K one with so many rounds."""
+    """Submit a pipeline to Kubeflow Pipelines: its committed YAML, or with rounds=K or without=PARTS one made so."""
     from pipelines.arguments import parse_arguments
     from pipelines.submit import Endpoint, KubeflowRuns
 
@@ -120,7 +128,7 @@ def submit(
     parameters = arguments.parameters
     client = KubeflowRuns(Endpoint(host, namespace, token))
     with tempfile.TemporaryDirectory() as folder:
-        package = package_path(arguments.pipeline, arguments.rounds, Path(folder))
+        package = package_path(arguments.pipeline, arguments.rounds, Path(folder), without=arguments.without)
         submitted = client.submit(package, parameters, experiment=experiment, run_name=run_name)
     typer.echo(f"run {submitted.run_id}")
     if not wait:

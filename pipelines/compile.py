@@ -2,6 +2,7 @@
 
 import importlib
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +26,21 @@ def compiled_path(pipeline: str) -> Path:
     return COMPILED / f"{pipeline}.yaml"
 
 
-def package_path(pipeline: str, rounds: int, folder: Path) -> Path:
-    """The compiled YAML of a pipeline: the committed file, or for another number of rounds one made in `folder`."""
-    if rounds == PIPELINES[pipeline].rounds:
+def package_path(pipeline: str, rounds: int, folder: Path, *, without: Sequence[str] = ()) -> Path:
+    """The compiled YAML of a pipeline: the committed file, or one made in `folder` for other rounds or parts."""
+    if rounds == PIPELINES[pipeline].rounds and not without:
         return compiled_path(pipeline)
-    return write_package(pipeline, rounds, folder / f"{pipeline}.yaml")
+    return write_package(pipeline, rounds, folder / f"{pipeline}.yaml", without=without)
 
 
-def compile_pipeline(pipeline: str, rounds: int = 0) -> str:
+def compile_pipeline(pipeline: str, rounds: int = 0, *, without: Sequence[str] = ()) -> str:
     """Compile and strictly check one pipeline; the same source gives the same bytes.
 
-    rounds: another number of them than the committed one's; 0 leaves that.
+    rounds: another number of them than the committed one's; 0 leaves that. without: parts that are left out, by
+    their names in the catalog.
+
+    Raises:
+        InputError: no pipeline has that name, or nothing of it is left.
     """
     from kfp import compiler
 
@@ -43,7 +48,11 @@ def compile_pipeline(pipeline: str, rounds: int = 0) -> str:
 
     compiled_path(pipeline)
     module = importlib.import_module(f"pipelines.{pipeline}")
-    function: Any = module.unrolled(rounds) if rounds else getattr(module, pipeline)
+    function: Any = getattr(module, pipeline)
+    if without:
+        function = module.unrolled(rounds or PIPELINES[pipeline].rounds, without)
+    elif rounds:
+        function = module.unrolled(rounds)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pipeline.yaml"
         compiler.Compiler().compile(function, str(path))
@@ -61,13 +70,13 @@ def write_compiled(pipeline: str) -> Path:
     return path
 
 
-def write_package(pipeline: str, rounds: int, path: Path) -> Path:
-    """Compile a pipeline, with so many rounds (0: it has none), into a file.
+def write_package(pipeline: str, rounds: int, path: Path, *, without: Sequence[str] = ()) -> Path:
+    """Compile a pipeline, with so many rounds (0: it has none) and without some parts, into a file.
 
     Raises:
-        InputError: the file can't be written.
+        InputError: the file can't be written, or nothing of the pipeline is left.
     """
-    text = compile_pipeline(pipeline, rounds)
+    text = compile_pipeline(pipeline, rounds, without=without)
     try:
         path.write_text(text, encoding="ascii", newline="\n")
     except OSError as error:

@@ -7,6 +7,7 @@ from typing import Any
 from kfp import dsl
 
 from components.contracts.images import image
+from components.contracts.methods import METHODS
 from pipelines.tasks import Run
 
 TITLES = {
@@ -16,6 +17,7 @@ TITLES = {
     "sft": "SFT",
     "dpo": "DPO",
     "ppo": "PPO",
+    "mcts": "the search",
     "rounds": "the judge between rounds",
     "ablation": "the table",
 }
@@ -24,6 +26,7 @@ ACCELERATED = {
     "sft": "each SFT",
     "dpo": "each DPO",
     "ppo": "each PPO",
+    "mcts": "each search",
     "evaluation": "each evaluation",
 }
 METHOD = ("method", "sft", "Ways of training, comma separated: sft, dpo; the others hand their adapter on.")
@@ -39,6 +42,15 @@ PUBLISH = (
 )
 
 Parameter = tuple[str, Any, str]  # name, default, description; all are texts
+
+
+def methods_of(stages: Sequence[str]) -> Parameter:
+    """The parameter `method` of a pipeline that trains in all ways for which it has a stage, unless told otherwise."""
+    names = ",".join(name for name in METHODS if name in stages)
+    told = (
+        f"Ways of training, comma separated: of {names.replace(',', ', ')}; the others hand their adapter on."
+    )
+    return "method", names, told
 
 
 def declared(

@@ -74,8 +74,13 @@ def collect(root: Path, shown: Sequence[Shown], results: Path, artifact_store: s
     from components.storage import open_input
 
     results.mkdir()
-    for one in shown:
+    there = {(one.folder, one.schema): one for one in shown if any(root.glob(f"*/{one.task}"))}
+    for one in there.values():
         folder = last_task(root, one.task) / one.output
+        if not one.schema:
+            (results / one.folder).mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(folder, results / one.folder / f"{one.output}.html")
+            continue
         artifact = open_input(folder, one.schema, artifact_store)
         for file in artifact.manifest.files:
             destination = results / one.folder / file.path

@@ -98,7 +98,7 @@ def run_locally(arguments: Arguments, runs: Path, console: Console) -> Path:
     begun = time.monotonic()
     parameters, corpus = _local_parameters(arguments)
     folder = RunFolder.create(runs)
-    package = package_path(arguments.pipeline, arguments.rounds, folder.path)
+    package = package_path(arguments.pipeline, arguments.rounds, folder.path, without=arguments.without)
     environment = {**os.environ, **CHILDREN}
     with stop_on_signals() as stop, ExitStack() as stack:
         scratch = folder.path / "tmp"

@@ -2,46 +2,26 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from components.ablation.settings import HEADERS
 from components.contracts.errors import InputError
+from components.contracts.records import Difficulty
 
 # Those of calls against golds first: where they are defined, accuracy repeats CF.
-CALL_METRICS = {
-    "calls_ts": "TS",
-    "calls_pi": "PI",
-    "calls_cf": "CF",
-    "calls_unparsed": "unparsed",
-    "calls_no_call": "no call",
-}
+CALL_METRICS = {name: label for name, label in HEADERS.items() if name.startswith("calls_")}
 METRICS = {
     "accuracy": "accuracy",
     "exact_match": "EM",
     "invoke_rate": "invoke rate",
     "pass_rate": "pass rate",
     "answerable_rate": "answerable rate",
-}
-ABLATION_METRICS = {
-    **CALL_METRICS,
-    "executed_de": "DE",
-    "executed_ce": "CE",
-    "executed_va": "VA",
-    "accuracy": "accuracy",
-    "exact_match": "EM",
-    "invoke_rate": "IR",
-    "pass_rate": "PR",
-    "answerable_rate": "AR",
-    "called_share": "called",
-    "overuse": "overuse",
-    "harmed": "harmed",
-    "underuse": "underuse",
-    "rescued": "rescued",
 }
 TOOL_HELP = {
     "overuse": "overuse: known, called",
@@ -77,7 +57,7 @@ def print_results(console: Console, folder: Path) -> None:
     """The tables of a run, and where its report lies."""
     summary = read_summary(folder)
     if "rows" in summary:
-        for table in _ablation_tables(summary):
+        for table in _row_tables(summary):
             console.print(table)
         console.print("One seed a row. Moved: Frobenius norm of the weights' change.", highlight=False)
     else:
@@ -85,6 +65,9 @@ def print_results(console: Console, folder: Path) -> None:
         console.print(_errors(summary))
         if "tool_help" in summary:
             console.print(_help_table(summary["tool_help"]["overall"]))
+    if (folder / "table").is_dir():
+        for table in _row_tables(read_summary(folder / "table")):
+            console.print(table)
     rounds = folder / "rounds"
     if rounds.is_dir():
         console.print(_rounds_table(read_summary(rounds)))
@@ -94,6 +77,8 @@ def print_results(console: Console, folder: Path) -> None:
     for name, place in {
         "plot of the rounds": rounds / "report.html",
         "numbers of the rounds": rounds / "summary.json",
+        "table of the rows": folder / "table" / "report.html",
+        "searched trees": folder / "trees" / "report.html",
         "report": folder / "report.html",
     }.items():
         if name == "report" or place.is_file():
@@ -139,7 +124,7 @@ def _ablation_tables(summary: Mapping[str, Any]) -> Iterator[Table]:
     cells = {row["title"]: row["groups"]["overall"] for row in rows}
     measured = {
         name: label
-        for name, label in ABLATION_METRICS.items()
+        for name, label in HEADERS.items()
         if any(cell.get(name, {}).get("value") is not None for cell in cells.values())
     }
     trainings = summary["trainings"]
@@ -163,6 +148,30 @@ def _ablation_tables(summary: Mapping[str, Any]) -> Iterator[Table]:
             if title != summary["reference"]:
                 table.add_row(title, *(_difference(found[name]["difference"])[1] for name in chosen))
         yield table
+
+
+def _row_tables(summary: Mapping[str, Any]) -> Iterator[Table]:
+    """The tables of rows over all questions, then by difficulty where questions have one."""
+    yield from _ablation_tables(summary)
+    thirds = [
+        third for third in get_args(Difficulty) if f"difficulty_{third}" in summary.get("questions", ())
+    ]
+    if thirds:
+        yield _difficulty_table(summary, thirds)
+
+
+def _difficulty_table(summary: Mapping[str, Any], thirds: Sequence[str]) -> Table:
+    """Each row's CF on the easy, medium and hard questions, and the interval against the reference."""
+    headers = []
+    for third in thirds:
+        headers += [f"{third} ({summary['questions'][f'difficulty_{third}']})", "interval"]
+    title = f"CF by difficulty, in percent, with intervals against {summary['reference']!r}, in points"
+    table = _table(title, ["row"], headers)
+    for row in summary["rows"]:
+        found = [row["groups"][f"difficulty_{third}"]["calls_cf"] for third in thirds]
+        cells = [(_percent(cell["value"]), _difference(cell["difference"])[1]) for cell in found]
+        table.add_row(row["title"], *(text for pair in cells for text in pair))
+    return table
 
 
 def _help_table(helped: Mapping[str, Any]) -> Table:

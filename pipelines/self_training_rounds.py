@@ -7,9 +7,8 @@ The best round, by the validation questions, is then judged once on the held-out
 
 from typing import Any
 
-from components.evaluation.component import evaluation
-from components.rounds.component import rounds
 from pipelines.declare import KIND, METHOD, PUBLISH, declared
+from pipelines.judging import Judge
 from pipelines.practice import practising
 from pipelines.steps import Taught, prove, teach
 from pipelines.tasks import Run
@@ -43,42 +42,18 @@ def unrolled(count: int) -> Any:
     def self_training_rounds(run: Run) -> None:
         """Teach a model to use tools by its own practice, round after round, and prove the best round."""
         ingested = run.prepare(validation=True)
-        on_validation = {"question_set": ingested.outputs["question_set"], "split": "validation"}
-        base = run.add(
-            evaluation, "Evaluation before, on validation", title="base model", **on_validation
-        ).outputs["evaluation"]
-
-        method: Any = run.given["method"]
-        adapter = history = best = earlier = (
-            None  # of the rounds so far; the first begins with the base model
-        )
+        judge = Judge(run, ingested)
         for number in range(1, count + 1):
             names = f"Round {number}: {{}}"
-            traces = run.practise_inside(practices[number - 1], ingested, adapter=adapter, method=method)
-            taught = teach(run, ingested, traces, stage_names=names, initial=adapter, method=method)
-            earlier = run.add(
-                evaluation,
-                names.format("Evaluation"),
-                adapter=taught.adapter,
-                title=f"round {number}",
-                earlier=earlier,
-                **on_validation,
-            ).outputs["evaluation"]
-            judged = run.add(
-                rounds,
-                names.format("Judgement"),
-                evaluation=earlier,
-                adapter=taught.adapter,
-                labeled=taught.labeled,
-                base=base,
-                earlier=history,
-                best_so_far=best,
-                method=method,
+            traces = run.practise_inside(
+                practices[number - 1], ingested, adapter=judge.adapter, method=judge.method
             )
-            history, best = judged.outputs["history"], judged.outputs["best"]
-            adapter, method = judged.outputs["next_adapter"], judged.outputs["Output"]
+            taught = teach(
+                run, ingested, traces, stage_names=names, initial=judge.adapter, method=judge.method
+            )
+            judge.judge(taught.adapter, taught.labeled, stage_names=names, title=f"round {number}")
 
-        promoted = Taught(taught.labeled, taught.tuned, best)
+        promoted = Taught(judge.best_labeled, taught.tuned, judge.best)
         prove(run, ingested, promoted, title=f"best of {count} rounds")
 
     return self_training_rounds

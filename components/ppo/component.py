@@ -17,6 +17,7 @@ def ppo(
     metrics: Output[Metrics],
     report: Output[HTML],
     initial: Input[Model] = None,
+    method: str = "",
 ) -> None:
     """Improve the policy by PPO on a reward for the errors of its tool calls.
 
@@ -30,7 +31,9 @@ def ppo(
         metrics: Rewards, divergence, losses and kinds of error, at the beginning and the end.
         report: Their curves, and the settings.
         initial: Artifact adapter/1 to begin with, which is the reference too; absent, the base model.
+        method: Ways of training that the run uses; without ppo in it, initial is handed on.
     """
     from components.ppo.run import run
 
-    run(labeled, base_model, settings, artifact_store, checkpoint_root, adapter, metrics, report, initial)
+    inputs = (labeled, base_model, settings, artifact_store, checkpoint_root)
+    run(*inputs, adapter, metrics, report, initial, method)

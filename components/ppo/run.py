@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from components.contracts.jsonl import write_records
+from components.contracts.methods import is_on
 from components.contracts.pages import write_page
 from components.contracts.policy_card import read_card
 from components.contracts.records import LabeledTrace
@@ -17,15 +18,16 @@ from components.policy.distributed import (
     run_in_processes,
     take_own_device,
 )
+from components.policy.hand_on import hand_adapter_on
 from components.policy.load import Policy
-from components.ppo.report import CURVES, render_report
+from components.ppo.report import CURVES, TITLE, render_report
 from components.ppo.rewards import tool_reward
 from components.ppo.roles import load_roles, save_actor
 from components.ppo.samples import PromptSet, read_samples
 from components.ppo.settings import PPOSettings
 from components.ppo.summary import category_shares, first_and_last, summarize
 from components.ppo.training import Training
-from components.rollout.shown import peek_call_format
+from components.rollout.shown import call_format_of, peek_call_format
 from components.storage import open_input, write_output
 
 
@@ -39,16 +41,24 @@ def run(
     metrics: Any,
     report: Any,
     initial: Any = None,
+    method: str = "",
 ) -> None:
     """Train the policy on the golds of `labeled_traces/1` and write `adapter/1`.
 
-    labeled, adapter, metrics, report, initial: KFP artifacts.
+    labeled, adapter, metrics, report, initial: KFP artifacts. method: where ppo is not in it, `initial` is
+    handed on (see `contracts.methods`).
 
     Raises:
         InputError: settings, artifacts or model can't be used; no turn can serve as a prompt.
         NonFiniteError: a reward, loss or gradient was NaN or infinite; checkpoints before it stay.
     """
     parsed = PPOSettings.parse(settings)
+    if not is_on("ppo", method):
+        given = open_input(labeled.path, "labeled_traces/1", artifact_store)
+        form = call_format_of(given, "traces.jsonl", LabeledTrace)
+        outputs = (adapter, metrics, report)
+        hand_adapter_on(TITLE, parsed, base_model, artifact_store, *outputs, initial, call_format=form)
+        return
     if processes := missing_processes():
         options = {
             "labeled": labeled.path,

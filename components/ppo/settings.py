@@ -14,6 +14,7 @@ class PPOSettings(StageSettings):
     stage: ClassVar[str] = "ppo"
     presets: ClassVar[Mapping[str, Mapping[str, JsonValue]]] = {
         "tl-training": {"method": "full", "dtype": "bfloat16"},
+        "whetstone": {"dtype": "bfloat16"},
         "demo_calls": {
             "actor_learning_rate": 1e-4,
             "critic_learning_rate": 3e-3,

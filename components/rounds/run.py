@@ -78,7 +78,8 @@ def run(
     last = past.records[-1]
     base_model = str(judged.manifest.details.get("base_model", ""))
     found = Round(
-        title=_title(judged) if trained else "",  # an evaluation that was handed on has an older title
+        # An evaluation that was handed on has an older title.
+        title="" if judged.digest in {record.evaluation for record in past.records} else _title(judged),
         adapter=policy.digest,
         evaluation=judged.digest,
         labeled=practised.digest,

@@ -11,7 +11,9 @@ import pytest
 from kfp import dsl
 
 from components.ablation.__main__ import main
+from components.ablation.component import ablation
 from components.ablation.measures import MEASURES
+from components.ablation.rows import moved_of
 from components.ablation.run import run
 from components.ablation.settings import HEADERS, AblationSettings, Measure
 from components.contracts.artifacts import Artifact, open_artifact
@@ -285,3 +287,40 @@ def test_a_row_without_tools_that_called_them_is_refused(tmp_path: Path) -> None
 def test_every_measure_has_one_name_for_all_tables() -> None:
     assert list(HEADERS) == list(get_args(Measure))
     assert set(HEADERS) == set(MEASURES)
+
+
+def test_an_adapter_tells_how_far_its_root_moved_and_itself(tmp_path: Path) -> None:
+    warm = write_moved(tmp_path / "warm", 3.0)
+    first = write_moved(tmp_path / "first", 0.5, initial=warm.digest)
+    second = write_moved(tmp_path / "second", 0.25, initial=first.digest)
+    adapters = {one.digest: one.manifest for one in (warm, first, second)}
+    assert moved_of("", adapters) == (None, None)
+    assert moved_of(warm.digest, adapters) == (3.0, None)
+    assert moved_of(first.digest, adapters) == (3.0, 0.5)
+    assert moved_of(second.digest, adapters) == (3.0, 0.25)
+
+
+def test_rows_come_one_by_one_as_well(arms: dict[str, list[Artifact]], tmp_path: Path) -> None:
+    def given(name: str, artifact: Artifact) -> dict[str, Any]:
+        return {name: dsl.Artifact(uri=str(artifact.folder))}
+
+    rows = arms["without"][:2]
+    titles = [str(row.manifest.details["title"]) for row in rows]
+    ablation.python_func(
+        settings=FAST,
+        artifact_store="",
+        comparison=dsl.Dataset(uri=str(tmp_path / "comparison")),
+        metrics=dsl.Metrics(uri="metrics"),
+        report=dsl.HTML(uri=str(tmp_path / "report.html")),
+        table=dsl.Markdown(uri=str(tmp_path / "table.md")),
+        overrides=json.dumps({"rows": titles, "reference": titles[0]}),
+        **given("evaluation_1", rows[1]),
+        **given("evaluation_8", rows[0]),
+        **given("adapter_1", arms["sft"][0]),
+        **given("adapter_4", arms["sft"][1]),
+        **given("adapter_5", arms["sft"][2]),
+        **given("adapter_8", arms["sft"][3]),
+    )
+    summary = json.loads((tmp_path / "comparison/summary.json").read_text())
+    assert [row["title"] for row in summary["rows"]] == titles
+    assert all(row["moved"]["sft"] is not None for row in summary["rows"])

@@ -9,8 +9,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from components.contracts.artifacts import open_artifact
+from components.contracts.artifacts import open_artifact, write_artifact
 from components.contracts.errors import InputError
+from components.contracts.jsonl import write_records
 from components.contracts.policy_card import read_card
 from components.dpo.__main__ import main
 from components.dpo.run import run
@@ -169,6 +170,25 @@ def test_off_hands_the_adapter_on(shop: Workshop) -> None:
     assert one.digest == two.digest
     assert metrics == {"handed_on": 1.0, "untrained_adapter": 0.0, "moved": 0.0}
     assert "Handed on" in (shop.folder / "second.html").read_text()
+
+
+def test_a_search_that_came_to_no_pair_hands_the_adapter_on(
+    shop: Workshop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.train("policy")
+    searched = shop.folder / "searched"
+    with write_artifact(searched, "preference_pairs/1") as writer:
+        write_records(writer.folder / "pairs.jsonl", [])
+        writer.counts["pairs"] = 0
+        writer.details["kind"] = "step"
+    metrics = shop.train("same", initial="policy", method="mcts,dpo", pairs=searched)
+    one, two = (open_artifact(shop.folder / name, "adapter/1") for name in ("policy", "same"))
+    assert one.digest == two.digest
+    assert metrics == {"handed_on": 1.0, "untrained_adapter": 0.0, "moved": 0.0}
+    said = "the search, if it was on, came to no pair"
+    assert f"[dpo] NOTHING TO LEARN FROM: {said}" in capsys.readouterr().out
+    assert f"Handed on: {said}; the adapter that came in" in (shop.folder / "same.html").read_text()
+    assert shop.train("new", method="mcts,dpo", pairs=searched)["untrained_adapter"] == 1.0
 
 
 def test_off_without_an_adapter_is_the_base_model(shop: Workshop) -> None:

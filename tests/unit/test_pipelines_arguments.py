@@ -35,9 +35,9 @@ def test_settings_that_are_sent_are_what_the_stage_reads(pipeline: str, preset: 
     ]
     for stage in stages:
         cls = settings_class(stage)
-        chosen = cls.parse(json.dumps({"preset": meant}) if meant in cls.presets else "")
+        chosen = json.dumps({"preset": meant}) if meant in cls.presets else ""
         more = facts.demo_settings.get(stage, {}) if preset == "demo" else {}
-        assert cls.parse(str(sent[stage + SETTINGS])) == cls.parse(chosen.canonical(), json.dumps(more))
+        assert cls.parse(str(sent[stage + SETTINGS])) == cls.parse(chosen, json.dumps(more))
 
 
 def test_the_demo_of_tl_training_is_its_own() -> None:
@@ -174,7 +174,10 @@ def test_rounds_turn_self_training_into_its_rounds() -> None:
         assert (given.pipeline, given.rounds) == (pipeline, rounds)
         assert set(given.parameters) <= set(declared_parameters(pipeline))
     assert given.parameters.get("method") is None
-    with pytest.raises(InputError, match=r"^rounds: tl_training has none; expected self_training$"):
+    with pytest.raises(
+        InputError,
+        match=r"^rounds: tl_training has none; expected self_training or .* or itool or whetstone$",
+    ):
         parse_arguments("tl_training", ["rounds=2"])
 
 
@@ -229,3 +232,55 @@ def test_compiling_another_number_of_rounds_for_a_cluster(tmp_path: Any) -> None
         refused = CliRunner().invoke(app, ["compile", *words])
         assert isinstance(refused.exception, InputError), words
         assert said in str(refused.exception)
+
+
+def test_what_is_left_out_takes_its_parameters_along() -> None:
+    given = parse_arguments("whetstone", ["without=ppo", "rounds=2", "preset=demo"])
+    assert (given.without, given.rounds) == (("ppo",), 2)
+    assert not [name for name in given.parameters if name.startswith("ppo")]
+    assert "mcts_settings" in given.parameters
+    given = parse_arguments("whetstone", ["without=dpo,ppo"])
+    assert not {"ppo_settings", "mcts_settings", "dpo_settings", "rounds_settings"} & set(given.parameters)
+    for pipeline, words, said in (
+        ("whetstone", ["without=ppo", "ppo.epochs=1"], "unknown parameter 'ppo.epochs'"),
+        ("whetstone", ["without=ppo", "method=sft,ppo"], "method: unknown 'ppo'"),
+        ("whetstone", ["without=popo"], "without: whetstone has no part 'popo' (did you mean 'ppo'?)"),
+        (
+            "self_training",
+            ["without=dpo"],
+            "without: self_training has no parts to leave out; expected itool or",
+        ),
+        ("itool", ["without=sft"], "without: itool has no part 'sft'"),
+        ("itool", ["rounds=7"], "rounds: expected a whole number from 1 to 6, got '7'"),
+    ):
+        with pytest.raises(InputError) as caught:
+            parse_arguments(pipeline, words)
+        assert str(caught.value).startswith(said)
+
+
+def test_compiling_without_a_part_needs_a_file(tmp_path: Any) -> None:
+    out = tmp_path / "without.yaml"
+    command = ["compile", "whetstone", "--without", "ppo", "--rounds", "2", "--out", str(out)]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.exception
+    text = out.read_text(encoding="ascii")
+    assert "Iteration 2: DPO" in text
+    assert "name: PPO" not in text
+    refused = CliRunner().invoke(app, ["compile", "whetstone", "--without", "ppo"])
+    assert isinstance(refused.exception, InputError)
+    assert str(refused.exception).startswith("--without: expected --out FILE too")
+
+
+def test_the_papers_ablations_are_words_of_a_run() -> None:
+    def settings(stage: str, *words: str) -> dict[str, Any]:
+        parameters = parse_arguments("itool", ["preset=demo", *words]).parameters
+        found: dict[str, Any] = json.loads(str(parameters[f"{stage}_settings"]))
+        return found
+
+    assert settings("sft")["curriculum"] == "easy_to_hard"
+    assert settings("sft", "sft.curriculum=mixed")["curriculum"] == "mixed"
+    assert settings("mcts", "mcts.alpha=0.3")["alpha"] == 0.3
+    assert settings("dpo", "dpo.loss=ipo")["loss"] == "ipo"
+    assert settings("ablation")["reference"] == "warm-up"
+    for method in ("sft", "mcts,dpo", "sft,mcts,dpo"):
+        assert parse_arguments("itool", [f"method={method}"]).parameters["method"] == method

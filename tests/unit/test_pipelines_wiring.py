@@ -9,10 +9,12 @@ import pytest
 import yaml
 
 from components.ablation.settings import AblationSettings
+from components.contracts.errors import InputError
 from components.error_labeling.settings import ErrorLabelingSettings
 from components.sft.settings import SFTSettings
+from pipelines.arguments import parameters_without
 from pipelines.catalog import PIPELINES
-from pipelines.compile import compiled_path
+from pipelines.compile import compile_pipeline, compiled_path
 from pipelines.local_run import has_arms, task_names
 
 
@@ -143,3 +145,126 @@ def test_the_tables_alone_work_on_whole_arms_side_by_side() -> None:
     assert {"Table", "Trace generation", "Evaluation of the base model"} <= set(
         task_names(spec_of("tl_ablation")).values()
     )
+
+
+def producers(task: dict[str, Any]) -> dict[str, str]:
+    """Input -> `task.output` that it comes from; what the judge hands to itself is left out."""
+    given = task.get("inputs", {}).get("artifacts", {})
+    return {
+        name: f"{source['producerTask']}.{source['outputArtifactKey']}"
+        for name, one in given.items()
+        if (source := one.get("taskOutputArtifact")) and not name.endswith("_so_far")
+    }
+
+
+def named_tasks(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {task["taskInfo"]["name"]: task for task in spec["root"]["dag"]["tasks"].values()}
+
+
+def constant(task: dict[str, Any], name: str) -> Any:
+    given = task["inputs"]["parameters"].get(name, {})
+    return given.get("runtimeValue", {}).get("constant")
+
+
+@pytest.mark.parametrize(("pipeline", "count"), [("itool", 3), ("whetstone", 1)])
+def test_each_iteration_begins_with_the_policy_of_the_one_before(pipeline: str, count: int) -> None:
+    tasks = named_tasks(spec_of(pipeline))
+    before = "Warm-up: Judgement" if pipeline == "itool" else "Before search: Judgement"
+    assert producers(tasks[before])["adapter"] == ("sft.adapter" if pipeline == "itool" else "ppo.adapter")
+    for number in range(1, count + 1):
+        place = f"-{number}" if number > 1 else ""
+        judged = f"rounds{place}"
+        search, tuning = tasks[f"Iteration {number}: Search"], tasks[f"Iteration {number}: DPO"]
+        assert producers(search)["adapter"] == f"{judged}.next_adapter"
+        assert producers(tuning) == {"initial": f"{judged}.next_adapter", "pairs": f"mcts{place}.pairs"}
+        for task in (search, tuning):  # once an iteration hurt, nothing is trained any more
+            assert task["inputs"]["parameters"]["method"]["taskOutputParameter"]["producerTask"] == judged
+        judgement = producers(tasks[f"Iteration {number}: Judgement"])
+        assert judgement["adapter"] == f"dpo{place}.adapter"
+        assert judgement["earlier"] == f"{judged}.history"
+    assert f"Iteration {count + 1}: DPO" not in tasks
+    promoted = producers(tasks["Promotion"])
+    assert promoted["adapter"] == f"rounds-{count + 1}.best"
+    assert promoted["adapter"] == producers(tasks["Evaluation after"])["adapter"]
+
+
+@pytest.mark.parametrize("pipeline", ["itool", "whetstone"])
+def test_validation_chooses_and_held_out_judges(pipeline: str) -> None:
+    tasks = spec_of(pipeline)["root"]["dag"]["tasks"]
+    on_validation = {name for name, task in tasks.items() if constant(task, "split") == "validation"}
+    others = {name for name in tasks if name.startswith("evaluation")} - on_validation
+    assert on_validation
+    assert others
+    for name, task in tasks.items():
+        read = {source.partition(".")[0] for source in producers(task).values()}
+        if name.startswith("rounds"):
+            assert not read & others
+        elif not name.startswith("evaluation"):
+            assert not read & on_validation
+    assert constant(tasks["ingest"], "validation") is True
+
+
+def test_the_table_of_itool_has_the_control_and_every_iteration() -> None:
+    tasks = named_tasks(spec_of("itool"))
+    rows = json.loads(constant(tasks["Table"], "overrides"))["rows"]
+    assert rows == list(AblationSettings.parse('{"preset":"itool"}').rows)
+    assert json.loads(constant(tasks["Mixed SFT"], "overrides")) == {"curriculum": "mixed"}
+    for title in rows:
+        assert constant(tasks[f"Evaluation of {title}"], "title") == title
+    gathered = producers(tasks["Table"])
+    assert len([name for name in gathered if name.startswith("evaluation_")]) == len(rows)
+    assert [gathered[f"adapter_{place}"] for place in range(1, 6)] == [
+        "sft.adapter",
+        "sft-2.adapter",
+        "dpo.adapter",
+        "dpo-2.adapter",
+        "dpo-3.adapter",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("without", "gone", "promoted"),
+    [
+        (["sft"], {"sft"}, "rounds-2.best"),
+        (["ppo"], {"ppo"}, "rounds-2.best"),
+        (["sft", "ppo"], {"sft", "ppo", "rounds-2", "evaluation-5", "evaluation-6"}, "rounds.best"),
+        (
+            ["dpo"],
+            {
+                "mcts",
+                "dpo",
+                "rounds",
+                "rounds-2",
+                "evaluation-3",
+                "evaluation-4",
+                "evaluation-5",
+                "evaluation-6",
+            },
+            "ppo.adapter",
+        ),
+        (
+            ["ppo", "mcts"],
+            {"ppo", "mcts", "dpo", "rounds", "rounds-2"}
+            | {f"evaluation-{number}" for number in (3, 4, 5, 6)},
+            "sft.adapter",
+        ),
+    ],
+)
+def test_what_is_left_out_when_compiling_is_gone_and_nothing_else(
+    without: list[str], gone: set[str], promoted: str
+) -> None:
+    whole = spec_of("whetstone")
+    spec: dict[str, Any] = next(iter(yaml.safe_load_all(compile_pipeline("whetstone", without=without))))
+    tasks = spec["root"]["dag"]["tasks"]
+    assert set(whole["root"]["dag"]["tasks"]) - set(tasks) == gone
+    assert producers(tasks["promotion"])["adapter"] == promoted
+    parameters = spec["root"]["inputDefinitions"]["parameters"]
+    stages = {stage for part in without for stage in PIPELINES["whetstone"].parts[part]}
+    assert set(parameters) == set(parameters_without("whetstone", without))
+    assert not [name for name in parameters if name.removesuffix("_settings") in stages]
+    assert not set(parameters["method"]["defaultValue"].split(",")) & stages
+
+
+def test_without_any_training_there_is_nothing_to_compile() -> None:
+    with pytest.raises(InputError, match=r"^without: no training is left"):
+        compile_pipeline("whetstone", without=["sft", "ppo", "mcts"])

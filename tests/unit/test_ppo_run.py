@@ -330,3 +330,30 @@ def test_settings_presets_and_errors() -> None:
         PPOSettings.parse('{"epoch": 1}')
     with pytest.raises(InputError, match="rollouts_per_prompt: 3 does not divide batch_size 8"):
         PPOSettings.parse('{"rollouts_per_prompt": 3}')
+
+
+def test_off_hands_the_policy_on(shop: Workshop) -> None:
+    settings = json.dumps(SETTINGS)
+    for name, initial in (("off", None), ("off-again", "off")):
+        metrics = KfpArtifact("")
+        run(
+            KfpArtifact(str(shop.labeled)),
+            str(two_tool_model()),
+            settings,
+            "",
+            "",
+            KfpArtifact(str(shop.folder / name)),
+            metrics,
+            KfpArtifact(str(shop.folder / f"{name}.html")),
+            KfpArtifact(str(shop.folder / initial)) if initial else None,
+            "sft,mcts,dpo",
+        )
+        assert metrics.metrics == {
+            "handed_on": 1.0,
+            "untrained_adapter": float(initial is None),
+            "moved": 0.0,
+        }
+    assert open_artifact(shop.folder / "off", "adapter/1").digest == (
+        open_artifact(shop.folder / "off-again", "adapter/1").digest
+    )
+    assert all(not weight.any() for name, weight in shop.weights("off").items() if "lora_B" in name)

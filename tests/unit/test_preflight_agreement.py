@@ -11,8 +11,15 @@ import pytest
 from components.contracts.errors import InputError
 from components.contracts.methods import METHODS
 from components.evaluation.settings import EvaluationSettings
+from components.mcts.settings import MCTSSettings
 from components.preflight import agreement
-from components.preflight.agreement import agreement_checks, look_at_agreement, look_at_pairs
+from components.preflight.agreement import (
+    agreement_checks,
+    look_at_agreement,
+    look_at_pairs,
+    look_at_search,
+    look_at_searched,
+)
 from components.preflight.checks import Check, Skipped
 from components.preflight.stage_settings import parsed_settings
 from components.trace_generation.settings import TraceGenerationSettings
@@ -87,3 +94,19 @@ def test_the_grids_demo_practises_and_judges_without_tools_under_one_prompt() ->
         for stage in ("trace_generation", "evaluation")
     }
     assert variants == {"cot"}
+
+
+def test_the_search_samples_under_what_the_policy_is_judged_under() -> None:
+    assert "multi_step" in look_at_search(MCTSSettings(), EvaluationSettings())
+    with pytest.raises(InputError, match=r"^mcts_settings: variant: 'multi_step', but .* 'single_step'"):
+        look_at_search(MCTSSettings(), EvaluationSettings(variant="single_step"))
+    with pytest.raises(InputError, match=r"^mcts_settings: engine.call_format: 'pythonic'"):
+        look_at_search(MCTSSettings.parse('{"preset":"demo_calls"}'), EvaluationSettings())
+
+
+def test_questions_with_answers_alone_are_refused_before_anything_is_searched() -> None:
+    with pytest.raises(InputError, match=r"demo:// has no gold calls to search by; expected demo://calls"):
+        look_at_searched(MCTSSettings(), ["demo://"], "sft,mcts,dpo")
+    assert look_at_searched(MCTSSettings(execute_tools=True), ["demo://"], "mcts,dpo")
+    assert look_at_searched(MCTSSettings(), ["demo://calls"], "mcts,dpo")
+    assert look_at_searched(MCTSSettings(), ["demo://"], "sft") == "method sft does not search"
