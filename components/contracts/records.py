@@ -51,6 +51,9 @@ class Question(Record):
     instruction, and one that ends with a tool's reply goes on from there: `text` is then the request that it
     answers. `offered` is for questions that bring their tools along: a JSON array of OpenAI tool
     schemas. `golds` are the accepted next turns, each one or more parallel calls of offered tools.
+
+    `suite` names the benchmark that it comes from ("bfcl:multiple"); empty for users' own questions. `reference`
+    is JSON: what that benchmark's own checker needs beside the golds.
     """
 
     id: str
@@ -63,6 +66,8 @@ class Question(Record):
     history: tuple[Message, ...] = ()
     offered: str = ""
     golds: tuple[tuple[ToolCall, ...], ...] = ()
+    suite: str = ""
+    reference: str = ""
 
 
 class ToolReply(Record):

@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 from components.contracts.records import EvaluationItem, ExecutedCall, Trace
 from components.contracts.tool_errors import ToolError
 from components.scoring.answers import contains_answer, is_correct, is_exact
+from components.scoring.bfcl.reference import is_bfcl
 from components.scoring.bootstrap import Interval, ratio_bootstrap
 from components.scoring.calls import show_calls
 from components.scoring.executed import is_valid_answer
-from components.scoring.judgement import first_turn, score_trace
+from components.scoring.judgement import first_turn, is_single_turn, score_trace
 
 METRICS = ("accuracy", "exact_match", "invoke_rate", "called_share", "pass_rate", "answerable_rate")
 
@@ -64,7 +65,9 @@ class Rates:
 def judge_trace(trace: Trace, *, suite: str, seconds: float = 0.0, official: bool = False) -> EvaluationItem:
     """The judged item of a trace: by its calls where the question has golds, else by its final answer.
 
-    A question with neither golds nor accepted answers is right when its answer is valid (`executed`).
+    BFCL's single-turn questions are judged by that benchmark's rules, its multi-turn ones by whoever played them
+    (`outcome.correct`). A question with neither golds nor accepted answers is right when its answer is valid
+    (`executed`).
     seconds: what the item took, as the caller measured it. `tools_called` has one name a parsed call.
     official: RoTBench's questions are scored as by its own scorer.
     """
@@ -88,9 +91,11 @@ def judge_trace(trace: Trace, *, suite: str, seconds: float = 0.0, official: boo
         tokens=sum(len(turn.token_ids) - turn.prefilled for turn in trace.turns),
         trace_id=trace.id,
     )
-    if not trace.question.golds:
-        return item.model_copy(update={"valid_answer": is_valid_answer(trace)})
-    return _judged_by_golds(item, trace, official=official)
+    if is_single_turn(trace.question):
+        return _judged_by_calls(item, trace, official=official)
+    if is_bfcl(trace.question.suite):
+        return item
+    return item.model_copy(update={"valid_answer": is_valid_answer(trace)})
 
 
 def count_calls(trace: Trace, calls: Sequence[ExecutedCall], *, judged: bool = True) -> Counts:
@@ -106,8 +111,8 @@ def count_calls(trace: Trace, calls: Sequence[ExecutedCall], *, judged: bool = T
         calls=len(calls),
         passed=len(passed),
         answerable=sum(contains_answer(content, question) for content in passed),
-        answers=int(bool(question.answers) and not question.golds),
-        executed=int(not question.golds),
+        answers=int(bool(question.answers) and not is_single_turn(question)),
+        executed=int(not is_single_turn(question)),
     )
 
 
@@ -199,14 +204,16 @@ def differences(
 
 
 def _is_right(trace: Trace) -> bool:
-    if trace.question.golds:
+    if is_single_turn(trace.question):
         return score_trace(trace).content_filled
+    if is_bfcl(trace.question.suite):
+        return bool(trace.outcome.correct)
     if trace.question.answers:
         return is_correct(trace.outcome.answer, trace.question)
     return is_valid_answer(trace)
 
 
-def _judged_by_golds(item: EvaluationItem, trace: Trace, *, official: bool) -> EvaluationItem:
+def _judged_by_calls(item: EvaluationItem, trace: Trace, *, official: bool) -> EvaluationItem:
     score = score_trace(trace, official=official)
     calls, unparsed = first_turn(trace)
     return item.model_copy(

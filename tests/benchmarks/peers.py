@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from components.policy.cache import build_once
+from components.storage.cache import build_once
 
 # What both sides of a comparison stand on: the versions of our own lock file.
 STACK = ("torch==2.13.0", "transformers==5.23.0", "peft==0.21.2", "accelerate==1.15.0")
@@ -15,10 +15,10 @@ class PeerUnavailableError(RuntimeError):
     """The environment can't be built here; the text says why, in one line."""
 
 
-def peer_python(name: str, requirements: Sequence[str]) -> Path:
+def peer_python(name: str, requirements: Sequence[str], *, alone: Sequence[str] = ()) -> Path:
     """The Python of a virtual environment with `requirements`, built by pip under the cache folder at first use.
 
-    name: of the environment; it should change with the requirements.
+    name: of the environment; it should change with the requirements. alone: installed without what they require.
 
     Raises:
         PeerUnavailableError: pip can't install them.
@@ -27,6 +27,8 @@ def peer_python(name: str, requirements: Sequence[str]) -> Path:
     def build(folder: Path) -> None:
         _run(sys.executable, "-m", "venv", str(folder))
         _run(str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", *requirements)
+        if alone:
+            _run(str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-deps", *alone)
 
     return build_once(f"peers/{name}", build) / "bin" / "python"
 
