@@ -17,6 +17,7 @@ def error_labeling(
     report: Output[HTML],
     trajectories: Input[Dataset] = None,
     overrides: str = "{}",
+    question_set: Input[Dataset] = None,
 ) -> None:
     """Label each assistant turn with its error category and choose the turns to train on.
 
@@ -30,6 +31,7 @@ def error_labeling(
         report: The error mix over calls and traces, and what became of every trace and turn.
         trajectories: Artifact traces/1 of dialogues that the user brought; absent, there are none.
         overrides: JSON object merged over the settings: what one arm of an ablation does otherwise.
+        question_set: Artifact questions/1: what the run is judged by, which no trace may hold; absent, nothing is compared.
     """
     from components.error_labeling.run import run
 
@@ -43,4 +45,5 @@ def error_labeling(
         report,
         trajectories,
         overrides,
+        question_set,
     )

@@ -29,6 +29,9 @@ svg { display: block; margin: .5rem 0 1.5rem; font-size: 12px; }
 <p><strong>{{ summary.unread }} replies have no code and were not read: with <code>feedback</code> typed they count as
 all right.</strong> The preset tl-training reads them.</p>
 {% endif %}
+<p>{% if summary.compared %}The traces were compared with {{ summary.compared }} questions that are judged by
+(contamination.jsonl lists what they share){% else %}No question set was given, so the traces were compared with no
+benchmark{% endif %}.</p>
 {% if summary.calls %}
 <h2>Errors in tool calls</h2>
 <p>Blue: share of the {{ summary.calls }} calls. Yellow: share of the {{ summary.traces_with_calls }} trajectories
@@ -114,6 +117,11 @@ def _tables(summary: Summary) -> list[tuple[str, list[str], list[list[str | int]
             "Traces not trained",
             ["reason", "traces"],
             [list(row) for row in summary.trace_reasons.most_common()],
+        ),
+        (
+            "Traces that hold a judged question",
+            ["judged", "traces"],
+            [list(row) for row in summary.contaminated.items()],
         ),
         ("Turns not trained", ["reason", "turns"], [list(row) for row in summary.turn_reasons.most_common()]),
         *_classifier(summary),

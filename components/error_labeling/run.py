@@ -1,4 +1,6 @@
-"""Error labeling: every trace is kept, every assistant turn says whether it is trained on and why not."""
+"""Error labeling: every assistant turn says whether it is trained on and why not.
+
+Every trace is kept, those that hold what is judged by in a file of their own, so that no training reads them."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,12 +14,14 @@ from components.contracts.pages import write_page
 from components.contracts.progress import Progress
 from components.contracts.records import LabeledTrace, Trace
 from components.error_labeling.agreement import CATEGORIES
+from components.error_labeling.contamination import ContaminationCheck
 from components.error_labeling.exports import EXPORT_FILES, export_rows
 from components.error_labeling.labels import label_turns
 from components.error_labeling.report import render_report
-from components.error_labeling.selection import Candidate, candidate, select
+from components.error_labeling.selection import CONTAMINATED, Candidate, candidate, select
 from components.error_labeling.settings import ErrorLabelingSettings, Feedback
 from components.error_labeling.summary import Summary
+from components.scoring.contamination import contaminated_rows
 from components.storage import open_input, write_output
 
 TRAJECTORIES = "trajectories"
@@ -33,26 +37,37 @@ def run(
     report: Any,
     trajectories: Any = None,
     overrides: str = "{}",
+    question_set: Any = None,
 ) -> None:
     """Label the traces of all shards, and the trajectories, in one pass and write `labeled_traces/1`.
 
     traces, trajectories: artifacts traces/1. labeled, metrics, classification, report: KFP artifacts.
-    overrides: a JSON object merged over the settings.
+    overrides: a JSON object merged over the settings. question_set: artifact questions/1, whose judged questions no
+    trace may hold.
 
     Raises:
-        InputError: settings or artifacts can't be used, or two shards hold the same trace.
+        InputError: settings or artifacts can't be used, there is none, two shards hold the same trace, or
+            one is contaminated and on_contamination is "fail".
     """
     parsed = ErrorLabelingSettings.parse(settings, overrides)
     named = {f"traces_{index}": one for index, one in enumerate(traces)}
     if trajectories is not None:
         named[TRAJECTORIES] = trajectories
+    if not named:
+        raise InputError("traces: nothing to label; expected artifacts traces/1, or trajectories")
     shards = {name: open_input(one.path, "traces/1", artifact_store) for name, one in named.items()}
-    reasons = select(read_candidates(list(shards.values()), parsed.feedback), parsed)
+    check = ContaminationCheck(question_set, artifact_store, parsed.on_contamination)
+    reasons = select(read_candidates(list(shards.values()), parsed.feedback, check), parsed)
     with write_output(labeled.path, "labeled_traces/1", artifact_store) as writer:
         for name, shard in shards.items():
             writer.lineage[name] = shard.digest
+        if check.digest:
+            writer.lineage["question_set"] = check.digest
+        write_records(writer.folder / "contamination.jsonl", check.hits)
         writer.details["settings"] = parsed.model_dump(mode="json")
-        summary = write_labeled(writer.folder / "traces.jsonl", shards, reasons, parsed)
+        summary = write_labeled(writer.folder, shards, reasons, parsed)
+        summary.compared = check.items
+        summary.contaminated = contaminated_rows(check.hits)
         text = json.dumps(summary.report(), indent=2, ensure_ascii=False)
         (writer.folder / "report.json").write_text(text + "\n", encoding="utf-8")
         for name in parsed.exports:
@@ -75,11 +90,13 @@ def run(
         )
 
 
-def read_candidates(shards: Sequence[Artifact], feedback: Feedback = "typed") -> Iterator[Candidate]:
+def read_candidates(
+    shards: Sequence[Artifact], feedback: Feedback, check: ContaminationCheck
+) -> Iterator[Candidate]:
     """First pass over the traces of all shards.
 
     Raises:
-        InputError: a trace id comes twice.
+        InputError: a trace id comes twice, or a trace is contaminated where none may be.
     """
     seen: dict[str, Path] = {}
     for shard in shards:
@@ -90,29 +107,33 @@ def read_candidates(shards: Sequence[Artifact], feedback: Feedback = "typed") ->
                     f"traces: trace {trace.id!r} is in {seen[trace.id]} and in {path}; expected each trace once"
                 )
             seen[trace.id] = path
-            yield candidate(trace, feedback)
+            yield candidate(trace, feedback, contaminated=check.excludes(trace))
 
 
 def write_labeled(
-    path: Path, shards: Mapping[str, Artifact], reasons: Mapping[str, str], settings: ErrorLabelingSettings
+    folder: Path, shards: Mapping[str, Artifact], reasons: Mapping[str, str], settings: ErrorLabelingSettings
 ) -> Summary:
-    """Second pass: write each trace with its labels, in the order of the shards.
+    """Second pass: write each trace with its labels, in the order of the shards; the contaminated ones apart.
 
     shards: by name; whoever ran the calls of `trajectories` may give no codes, our tools service does.
     """
     summary = Summary(feedback=settings.feedback)
     progress = Progress("error_labeling", len(reasons))
 
-    def labeled() -> Iterator[LabeledTrace]:
+    def labeled(*, contaminated: bool) -> Iterator[LabeledTrace]:
         for name, shard in shards.items():
             for trace in read_records(shard.path("traces.jsonl"), Trace):
+                if (reasons[trace.id] == CONTAMINATED) is not contaminated:
+                    continue
                 labels = label_turns(trace, reasons[trace.id], settings)
                 one = LabeledTrace(**dict(trace), labels=labels)
                 summary.add(one, reasons[trace.id], codes=name != TRAJECTORIES)
                 yield one
                 progress.advance(trained=summary.trained_traces)
 
-    write_records(path, labeled())
+    write_records(folder / "traces.jsonl", labeled(contaminated=False))
+    apart = labeled(contaminated=True) if CONTAMINATED in reasons.values() else ()
+    write_records(folder / "contaminated_traces.jsonl", apart)
     return summary
 
 
@@ -124,4 +145,6 @@ def _counts(summary: Summary) -> dict[str, int]:
         "trained_turns": summary.trained_turns,
         "calls": summary.calls,
         "failed_calls": summary.errors.total(),
+        "contaminated_traces": summary.trace_reasons[CONTAMINATED],
+        **{f"contaminated_{suite}": rows for suite, rows in summary.contaminated.items()},
     }

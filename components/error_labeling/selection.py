@@ -15,6 +15,7 @@ from components.error_labeling.settings import ErrorLabelingSettings, Feedback
 from components.rollout.prompts import offers_tools
 from components.scoring.answers import contains_answer
 
+CONTAMINATED = "holds a question that is judged by"
 NOT_JUDGED = "outcome unknown: the question has no accepted answer"
 WRONG = "outcome wrong"
 CUT_OFF = "last turn cut off by the token limit"
@@ -34,7 +35,7 @@ class Candidate:
     """What the selection has to know about one trace.
 
     answerable: a call passed and its reply holds an accepted answer (the paper's AR). text: digest of the
-    tools and all messages. calls: attempted, parse failures included.
+    tools and all messages. calls: attempted, parse failures included. contaminated: left out, whatever else it is.
     """
 
     trace_id: str
@@ -47,9 +48,10 @@ class Candidate:
     cut_off: bool
     offered_tools: bool
     text: bytes
+    contaminated: bool = False
 
 
-def candidate(trace: Trace, feedback: Feedback = "typed") -> Candidate:
+def candidate(trace: Trace, feedback: Feedback = "typed", *, contaminated: bool = False) -> Candidate:
     """Look at a trace once. feedback: what tells that a call failed."""
     tools = offered_tools(trace, feedback)
     digest = hashlib.blake2b(trace.tools.encode(), digest_size=16)
@@ -70,6 +72,7 @@ def candidate(trace: Trace, feedback: Feedback = "typed") -> Candidate:
         cut_off=not trace.turns or trace.turns[-1].finish_reason == "length",
         offered_tools=offers_tools(trace.prompt),
         text=digest.digest(),
+        contaminated=contaminated,
     )
 
 
@@ -140,6 +143,8 @@ def _select_of_question(
 
 
 def _own_reason(one: Candidate, knows: bool, settings: ErrorLabelingSettings, asked_without: bool) -> str:
+    if one.contaminated:
+        return CONTAMINATED
     if settings.only_correct and not one.correct:
         return NOT_JUDGED if one.correct is None else WRONG
     if one.cut_off:

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
+from components.contracts.contamination import OnContamination
 from components.contracts.settings import StageSettings
 
 Feedback = Literal["typed", "classified", "legacy"]
@@ -68,6 +69,13 @@ class ErrorLabelingSettings(StageSettings):
         description=(
             "an answer without a call is trained only if at least this share of the question's answers "
             "without a call, to the same kind of prompt, are right: a lucky guess is not knowledge"
+        ),
+    )
+    on_contamination: OnContamination = Field(
+        default="exclude",
+        description=(
+            "what becomes of a trace that holds a held-out or validation question or a benchmark's item: left out, "
+            "only listed in contamination.jsonl, or the end of the run"
         ),
     )
     exports: tuple[Export, ...] = Field(

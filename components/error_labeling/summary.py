@@ -35,6 +35,7 @@ class Summary:
     the
     same a turn, masks included. unread: calls whose reply has no code and, with feedback `typed`, is not
     read either. agreement: the classifier of feedback against the codes.
+    compared: with how many judged questions the traces were. contaminated: traces that hold one, by suite.
     """
 
     feedback: Feedback = "typed"
@@ -52,6 +53,8 @@ class Summary:
     trace_reasons: Counter[str] = field(default_factory=Counter)
     turn_reasons: Counter[str] = field(default_factory=Counter)
     kinds: dict[str, KindCounts] = field(default_factory=dict)
+    compared: int = 0
+    contaminated: dict[str, int] = field(default_factory=dict)
 
     def add(self, trace: LabeledTrace, reason: str, *, codes: bool = True) -> None:
         """Count one trace.
@@ -116,6 +119,8 @@ class Summary:
             "errors_by_tool": {tool: dict(found) for tool, found in sorted(self.errors_by_tool.items())},
             "trace_reasons": dict(self.trace_reasons.most_common()),
             "turn_reasons": dict(self.turn_reasons.most_common()),
+            "compared_questions": self.compared,
+            "contaminated": dict(self.contaminated),
             "kinds": {kind: dict(vars(counts)) for kind, counts in sorted(self.kinds.items())},
         }
 

@@ -13,7 +13,7 @@ from components.contracts.jsonl import BadLine
 from components.contracts.progress import Progress
 from components.contracts.records import Question, Trace
 from components.ingest.companions import Companions
-from components.ingest.contamination import HeldOutIndex
+from components.ingest.contamination import HELD_OUT, VALIDATION, Contamination
 from components.ingest.convert import Located, Role, read_questions, short_hash
 from components.ingest.formats.base import Format
 from components.ingest.formats.plain import FORMAT as PLAIN
@@ -23,6 +23,7 @@ from components.ingest.sources import DEMO, DEMO_CALLS, open_sources, split_uris
 from components.ingest.split import is_for_search, is_held_out, is_validation, normal_text, subject_key
 
 Value = TypeVar("Value", bound=str)
+SUITES = "suites"
 
 
 @dataclass
@@ -56,9 +57,18 @@ class Collector:
     """
 
     def __init__(
-        self, settings: IngestSettings, quarantine: Quarantine, scratch: Path, *, validation: bool = False
+        self,
+        settings: IngestSettings,
+        quarantine: Quarantine,
+        scratch: Path,
+        *,
+        validation: bool = False,
+        suites: Sequence[Question] = (),
     ) -> None:
+        """suites: the benchmarks' questions, which nothing that is trained on may hold."""
         self.collection = Collection()
+        self.contamination = Contamination(settings)
+        self._suites = suites
         self._settings = settings
         self._quarantine = quarantine
         self._scratch = scratch
@@ -96,10 +106,10 @@ class Collector:
         for name, pattern in sorted(self._unused):
             raise InputError(f"ingest_settings.{name}: no file of questions is called {pattern!r}")
         self._place_long_tail()
-        self._drop_contaminated(self.collection.held_out, "held-out")
+        self._drop_contaminated({HELD_OUT: _questions(self.collection.held_out), SUITES: self._suites})
         if self._wants_validation:
             self._set_validation_aside()
-            self._drop_contaminated(self.collection.validation, "validation")
+            self._drop_contaminated({VALIDATION: _questions(self.collection.validation)})
         self._set_search_aside()
         self._advance(1)
         return self.collection
@@ -248,14 +258,10 @@ class Collector:
                 return value
         return None
 
-    def _drop_contaminated(self, judged: Sequence[Located], side: str) -> None:
-        """Drop training examples that overlap the `judged` ones."""
-        held_out = HeldOutIndex((one.question for one in judged), self._settings.contamination_words, side)
+    def _drop_contaminated(self, judged: Mapping[str, Sequence[Question]]) -> None:
+        """Drop training examples that overlap the judged questions, unless overlaps are only to be listed."""
         clean = []
-        for located in self.collection.train:
-            reason = held_out.reason_to_drop(located.question)
-            if located.held_out is not None:  # of a trajectory, what would be judged
-                reason = reason or held_out.reason_to_drop(located.held_out)
+        for located, reason in self.contamination.reasons(self.collection.train, judged):
             if not reason:
                 clean.append(located)
                 continue
@@ -263,6 +269,10 @@ class Collector:
             bad = BadLine(located.source, located.line, "question", reason, located.question.text)
             self._quarantine.add(bad, fault=False)
         self.collection.train = clean
+
+
+def _questions(judged: Iterable[Located]) -> list[Question]:
+    return [one.question for one in judged]
 
 
 def _located(

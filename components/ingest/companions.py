@@ -30,7 +30,8 @@ class Companions:
 
     def complete(self, row: Mapping[str, object]) -> Mapping[str, object]:
         """The row with what its companion file adds; the row itself where there is none."""
-        if "function" in row and "question" in row and "ground_truth" not in row:
+        bfcl = "function" in row or "involved_classes" in row
+        if bfcl and "question" in row and "ground_truth" not in row:
             found = self._answers.get(str(row.get("id")))
             return {**row, "ground_truth": found} if found is not None else row
         if "query" in row and "calling" in row and "tools" not in row and self._tools:

@@ -1,66 +1,73 @@
-"""Training questions that are judged by too, as a whole or in a long run of words."""
+"""Training rows that hold what is judged by: held-out and validation questions, and the suites' items."""
 
-import re
-import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping, Sequence
 
+from components.contracts.contamination import ContaminationHit
 from components.contracts.records import Question
+from components.ingest.convert import Located
+from components.ingest.settings import IngestSettings
 from components.ingest.split import subject_key
+from components.scoring.contamination import (
+    Benchmarks,
+    TrainingText,
+    question_text,
+    refusal,
+    trace_text,
+)
 
-# Signs of arithmetic are words: "2 + 2" and "2 - 2" are different questions.
-_WORD = re.compile(r"\w+|[+*/=<>^%-]")
-
-
-def words_of(text: str) -> tuple[str, ...]:
-    """The words of a text, without case, width and punctuation."""
-    return tuple(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
-
-
-def asked_text(question: Question) -> str:
-    """All that the question asks: the user's messages of its history and its text.
-
-    A short text such as "Yes, please." is the same as another only when what went before is too.
-    """
-    before = (one.content for one in question.history if one.role == "user")
-    return "\n".join((*before, question.text))
+HELD_OUT, VALIDATION = "held_out", "validation"
+_NAMES = {HELD_OUT: "a held-out question", VALIDATION: "a validation question"}
 
 
-class HeldOutIndex:
-    """What the held-out questions hold: subjects, whole texts and runs of `length` words.
+class Contamination:
+    """Compares training rows with the judged questions; `hits` is what contamination.jsonl lists."""
 
-    `length` 0 leaves the runs out; `side` is what reasons call them. Memory grows with the words of the
-    held-out questions.
-    """
+    def __init__(self, settings: IngestSettings) -> None:
+        self._policy = settings.on_contamination
+        self._run_words = settings.contamination_words
+        self.hits: list[ContaminationHit] = []
 
-    def __init__(self, held_out: Iterable[Question], length: int, side: str = "held-out") -> None:
-        self._length = length
-        self._side = side
-        self._subjects: dict[str, str] = {}
-        self._texts: dict[tuple[str, ...], str] = {}
-        self._runs: dict[tuple[str, ...], str] = {}
-        for question in held_out:
-            words = words_of(asked_text(question))
-            self._subjects.setdefault(subject_key(question), question.id)
-            self._texts.setdefault(words, question.id)
-            for run in _runs(words, length):
-                self._runs.setdefault(run, question.id)
+    def reasons(
+        self, train: Sequence[Located], judged: Mapping[str, Sequence[Question]]
+    ) -> Iterator[tuple[Located, str]]:
+        """Each row with the reason why it must not be trained on; empty when nothing speaks against it.
 
-    def reason_to_drop(self, question: Question) -> str:
-        """Why the question must not be trained on; empty when nothing speaks against it."""
-        words = words_of(asked_text(question))
-        if words in self._texts:
-            return f"same text as a {self._side} question ({self._texts[words]})"
-        if subject_key(question) in self._subjects:
-            return f"same subject as a {self._side} question ({self._subjects[subject_key(question)]})"
-        for run in _runs(words, self._length):
-            if run in self._runs:
-                return (
-                    f"{self._length} words in a row shared with a {self._side} question ({self._runs[run]})"
-                )
-        return ""
+        judged: questions by side; those of a suite are of no subject of the user's. A subject is never on both
+        sides, whatever the settings say.
+
+        Raises:
+            InputError: a row overlaps and on_contamination is "fail".
+        """
+        benchmarks = Benchmarks(judged, run_words=self._run_words)
+        subjects = {
+            subject_key(question): (side, question.id)
+            for side, questions in judged.items()
+            for question in questions
+            if not question.suite
+        }
+        for located in train:
+            found = benchmarks.hits(training_text(located))
+            if found and self._policy == "fail":
+                raise refusal(found[0], "ingest_settings.on_contamination")
+            self.hits += found
+            reason = self._reason(found[0]) if found and self._policy == "exclude" else ""
+            known = subjects.get(subject_key(located.question))
+            if known and not reason:
+                reason = f"same subject as {_NAMES[known[0]]} ({known[1]})"
+            yield located, reason
+
+    def _reason(self, hit: ContaminationHit) -> str:
+        name = _NAMES.get(hit.suite, f"an item of {hit.suite}")
+        if self._run_words and hit.words >= self._run_words:
+            return f"{self._run_words} words in a row shared with {name} ({hit.item})"
+        return f"holds the text of {name} ({hit.item})"
 
 
-def _runs(words: tuple[str, ...], length: int) -> Iterable[tuple[str, ...]]:
-    if not length:
-        return ()
-    return (words[start : start + length] for start in range(len(words) - length + 1))
+def training_text(located: Located) -> TrainingText:
+    """All of a row that is trained on or shown: its question, the dialogue and the gold calls."""
+    asked = question_text(located.question)
+    if located.trace is None:
+        return asked
+    said = trace_text(located.trace)
+    golds = tuple(one for one in asked.others if one[0] == "golds")
+    return TrainingText(located.question.id, said.asked, said.others + golds)

@@ -40,8 +40,8 @@ def refuse_empty(
             )
         if collection.counts["contaminated"]:
             raise InputError(
-                "questions: nothing to train on: every training question overlaps a held-out one; change the "
-                "sources or lower the bar with ingest_settings.contamination_words"
+                "questions: nothing to train on: every training question overlaps a held-out one or a benchmark's; "
+                "change the sources or lower the bar with ingest_settings.contamination_words"
             )
         if settings.held_out_share < 1:
             raise InputError(

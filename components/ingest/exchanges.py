@@ -77,6 +77,37 @@ def build_sample(exchange: Exchange, kind: str, call_format: str) -> Sample:
         raise RowError("messages", f"can't be held by a record: {reason}") from error
 
 
+def judged_question(exchange: Exchange, kind: str, call_format: str) -> tuple[Question, str]:
+    """The question of an exchange that is only judged, never trained, and what the report counts about it.
+
+    A last message with calls is the gold; without one there is none, and every message is asked.
+
+    Raises:
+        RowError: see `build_sample`; a whole trajectory.
+    """
+    said = in_order_of_calls(_joined(exchange.said))
+    first = next((one.text for one in said if one.role == "user"), "")
+    if not first or said[-1].role == "system":
+        raise RowError("messages", "expected a user message with text")
+    if not exchange.only_last and any(one.calls for one in said):
+        raise RowError("messages", "a whole trajectory, expected one next turn")
+    values: dict[str, object] = {
+        "id": exchange.id or f"{kind}-{_digest(exchange, said)[:12]}",
+        "kind": kind,
+        "answers": exchange.answers,
+    }
+    builder = _Builder(exchange, said, values, first, call_format)
+    try:
+        if not exchange.only_last:
+            return builder.question(said, ()), exchange.note
+        golds = _golds(said[-1])
+        check_offered("golds", golds, exchange.tools)
+        return builder.question(said[:-1], golds), builder.note(golds)
+    except ValidationError as error:
+        reason = str(error.errors()[0]["msg"])
+        raise RowError("messages", f"can't be held by a record: {reason}") from error
+
+
 @dataclass(frozen=True)
 class _Builder:
     exchange: Exchange
@@ -141,6 +172,7 @@ class _Builder:
                 "history": tuple(self._message(one) for one in before),
                 "offered": json.dumps(self.exchange.tools, ensure_ascii=False),
                 "golds": golds,
+                "reference": self.exchange.reference,
             }
         )
 

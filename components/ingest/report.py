@@ -14,6 +14,7 @@ SIDES = {
 HEADS = {"train": "training", "search": "search", "validation": "validation", "held_out": "held out"}
 OPTIONAL = ("search", "validation")
 TOOL_ROLES = ("trajectories", "golds")
+OVERLAPS = "contaminated/"  # and a suite: so begin the counts of rows that hold its items
 FIRST = 5  # questions and bad rows shown
 
 
@@ -23,8 +24,11 @@ def render_report(
     reasons: Mapping[str, int],
     notes: Iterable[str],
     chosen: Mapping[str, Sequence[Question]],
+    suites: Sequence[Sequence[object]] = (),
 ) -> str:
     """The report as Markdown. `reasons` counts the quarantine; `notes` are whole sentences.
+
+    suites: for each its name, then rows read, used, over the limit and set aside.
 
     chosen: the questions of each side; search and validation are shown where they have any.
     """
@@ -45,10 +49,16 @@ def render_report(
             ((kind, *(counts.get(f"{side}/{kind}", 0) for side in sides)) for kind in kinds),
         ),
     ]
+    if suites:
+        parts += ["## Suites", _table(("suite", "rows", "used", "over the limit", "set aside"), suites)]
+    overlaps = [(name.partition("/")[2], rows) for name, rows in counts.items() if name.startswith(OVERLAPS)]
+    if overlaps:
+        what = "Training rows that hold text of what is judged by, before the limits; contamination.jsonl lists each."
+        parts += ["## Contamination", what, _table(("judged", "training rows"), overlaps)]
     if reasons:
         parts += ["## Set aside", "Each row is in quarantine.jsonl with its file, line and reason."]
         parts.append(_table(("reason", "rows"), most_first))
-    for side in sides:
+    for side in filter(chosen.get, sides):
         parts += [
             f"## First {HEADS[side].replace(' ', '-')} questions",
             _table(("id", "question", "answers"), _question_rows(chosen[side])),

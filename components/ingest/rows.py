@@ -62,6 +62,7 @@ class Exchange:
 
     only_last: nothing but the last message, an assistant's call, is to be learned or judged: a gold.
     Otherwise the row is a trajectory, or (without any assistant message) a request nobody answered.
+    reference: JSON for a benchmark's own checker, as `Question.reference` has it.
     """
 
     tools: tuple[ToolSchema, ...]
@@ -72,3 +73,4 @@ class Exchange:
     kind: str = ""
     subject: str = ""
     note: str = ""
+    reference: str = ""

@@ -14,10 +14,13 @@ from components.ingest.convert import ROLES, Located
 from components.ingest.demo_calls_traces import is_faulty
 from components.ingest.empty_sides import refuse_empty
 from components.ingest.quarantine import Quarantine
-from components.ingest.report import SIDES, render_report
+from components.ingest.report import OVERLAPS, SIDES, render_report
 from components.ingest.settings import IngestSettings
 from components.ingest.sources import DEMO_CALLS
 from components.ingest.split import at_most, shuffled
+from components.ingest.suite_report import suite_counts, suite_notes, suite_rows
+from components.ingest.suites import read_suites, suite_questions
+from components.scoring.contamination import contaminated_rows
 from components.storage import write_output
 
 QUESTIONS = "questions/1"
@@ -45,11 +48,12 @@ def run(
 
     Every row read is on the training side (as a question, a trace or both), a question for search, a held-out or
     validation question, over a limit, or in quarantine.jsonl; `counts` of the manifests says how many of each. The same rows in
-    another order give the same split.
+    another order give the same split. Suites' questions are in suites.jsonl, which is empty when none are named; with
+    suites, `questions` may be empty, and so is every side then.
 
     Raises:
         InputError: a source or setting can't be used, a bad row with on_bad_row "fail", every row
-            was set aside, or one side of the split is empty.
+            was set aside, one side of the split is empty, or a suite's data can't be had.
     """
     wanted = IngestSettings.parse(settings)
     with (
@@ -58,9 +62,15 @@ def run(
         write_output(Path(question_set.path), QUESTIONS, artifact_store) as writer,
     ):
         quarantine = Quarantine(writer.folder / "quarantine.jsonl", fail=wanted.on_bad_row == "fail")
-        collector = Collector(wanted, quarantine, Path(scratch), validation=validation)
-        collection = collector.collect(questions)
-        refuse_empty(collection, quarantine, wanted, validation=validation)
+        of_suites = Quarantine(writer.folder / "quarantine.jsonl", fail=wanted.on_bad_row == "fail")
+        suites = read_suites(wanted, of_suites, Path(scratch))
+        judged = list(suite_questions(suites))
+        collector = Collector(wanted, quarantine, Path(scratch), validation=validation, suites=judged)
+        if suites and not (questions.strip() or wanted.held_out.strip()):
+            collection = collector.collection
+        else:
+            collection = collector.collect(questions)
+            refuse_empty(collection, quarantine, wanted, validation=validation)
         train = _choose(collection.train, wanted.max_train, wanted.seed)
         asides = {
             "search": _choose(collection.search, _part(wanted.max_train, wanted.search_share), wanted.seed),
@@ -70,27 +80,37 @@ def run(
         sides = {"train": train, **asides}
         asked = _asked(train)
         write_records(writer.folder / "train.jsonl", asked)
+        hits = collector.contamination.hits
+        write_records(writer.folder / "contamination.jsonl", hits)
+        writer.details["contamination_words"] = wanted.contamination_words
         for side, chosen in asides.items():
             write_records(writer.folder / f"{side}.jsonl", (one.question for one in chosen))
+        write_records(writer.folder / "suites.jsonl", (one for suite in suites for one in suite.chosen))
         traces.counts["traces"] = write_records(traces.folder / "traces.jsonl", _traces(train))
         sampled = sum(not one.golds for one in asked)
         shards = min(wanted.shards, max(sampled, 1))
         counts = _counts(collection, quarantine.count, sides)
-        counts |= {"asked": len(asked), "sampled": sampled, "shards": shards}
+        counts |= {f"{OVERLAPS}{suite}": rows for suite, rows in contaminated_rows(hits).items()}
+        counts |= {"asked": len(asked), "sampled": sampled, "shards": shards} | suite_counts(suites)
         writer.counts.update(counts)
         traces.counts.update({f"train_{role}": counts[f"train_{role}"] for role in ROLES[1:]})
         traces.counts.update(_faulty(train))
         for written in (writer, traces):
             written.lineage.update(collection.lineage)
+        for suite in suites:
+            writer.lineage.update(suite.lineage)
         shown = {side: [one.question for one in chosen] for side, chosen in sides.items()}
-        text = render_report(
-            collection.sources, counts, quarantine.reasons, _notes(collection, wanted), shown
-        )
+        reasons = quarantine.reasons + of_suites.reasons
+        notes = [*_notes(collection, wanted), *suite_notes(suites)]
+        text = render_report(collection.sources, counts, reasons, notes, shown, suite_rows(suites))
         write_page(report.path, text)
-    for name in LOGGED:
-        metrics.log_metric(name, counts[name])
+    for name in (*LOGGED, *(name for name in counts if name.startswith((OVERLAPS, "suites")))):
+        metrics.log_metric(name.replace("/", "_"), counts[name])
     aside = "{search} for search, " * bool(counts["search"]) + "{validation} validation, " * validation
-    done = f"{{train}} training, {aside}{{held_out}} held out, {{quarantined}} set aside"
+    done = (
+        f"{{train}} training, {aside}{{held_out}} held out, {{quarantined}} set aside"
+        + ", {suites} of suites" * bool(suites)
+    )
     print(f"[ingest] {done.format_map(counts)}", flush=True)
     return list(range(shards))
 

@@ -5,9 +5,12 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, JsonValue, field_validator
 
+from components.contracts.contamination import OnContamination
 from components.contracts.kinds import reason_against
+from components.contracts.nearest import nearest
 from components.contracts.settings import StageSettings
 from components.contracts.tool_calls import get_call_format
+from components.ingest.suite_names import FAMILIES, expand_suites
 
 # In the order in which they are tried.
 FormatName = Literal[
@@ -82,13 +85,30 @@ class IngestSettings(StageSettings):
     contamination_words: int = Field(
         13,
         ge=0,
-        description="A training question is dropped when it shares so many words in a row with a "
-        "held-out or validation one; 0 looks for equal questions only.",
+        description="A training row is contaminated when it shares so many words in a row with a held-out or "
+        "validation question or a benchmark's item (of shorter ones, all words); 0 looks for equal questions only.",
+    )
+    on_contamination: OnContamination = Field(
+        "exclude",
+        description="What becomes of a contaminated training row: left out, only listed in contamination.jsonl, or "
+        "the end of the run.",
     )
     call_format: str = Field(
         "hermes",
         description="How calls are written in trajectories; the same as the engine's call_format.",
     )
+    suites: tuple[str, ...] = Field(
+        (),
+        description='Benchmarks to judge by beside the held-out questions, such as "bfcl:multiple" or "api_bank"; '
+        "as a list, or comma separated.",
+    )
+    suite_data: dict[str, str] = Field(
+        {},
+        description="Where a benchmark's published files are, by family: a folder, a file, s3:// or (bfcl, its "
+        "default) pypi://bfcl-eval.",
+    )
+    suite_limit: int | None = Field(None, ge=1, description="At most so many questions of each suite.")
+    suite_seed: int = Field(19, description="Seed of the choice that suite_limit makes.")
     shards: int = Field(1, ge=1, le=1024, description="Parts that trace generation works on side by side.")
 
     @field_validator("call_format")
@@ -102,3 +122,28 @@ class IngestSettings(StageSettings):
         for reason in filter(None, map(reason_against, kinds.values())):
             raise ValueError(reason)
         return kinds
+
+    @field_validator("suites", mode="before")
+    @classmethod
+    def _from_text(cls, suites: object) -> object:
+        """`a,b` as the command line gives it."""
+        if isinstance(suites, str):
+            return [name.strip() for name in suites.split(",") if name.strip()]
+        return suites
+
+    @field_validator("suites")
+    @classmethod
+    def _single_suites(cls, suites: tuple[str, ...]) -> tuple[str, ...]:
+        return expand_suites(suites)
+
+    @field_validator("suite_data")
+    @classmethod
+    def _are_families(cls, places: dict[str, str]) -> dict[str, str]:
+        for family, place in places.items():
+            if family not in FAMILIES:
+                raise ValueError(
+                    f"unknown family {family!r}{nearest(family, FAMILIES)}; known: {', '.join(FAMILIES)}"
+                )
+            if not place.strip():
+                raise ValueError(f"{family}: empty, expected a folder, a file or s3://")
+        return places

@@ -4,8 +4,8 @@ import hashlib
 from pathlib import Path
 
 from components.contracts.errors import InputError
-from components.policy.cache import build_once
 from components.policy.demo_model import demo_model
+from components.storage.cache import build_once
 
 ALLOWED_FILES = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
 PICKLED_WEIGHTS = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.h5", "*.msgpack")

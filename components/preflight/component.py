@@ -1,7 +1,7 @@
 """The KFP face of preflight."""
 
 from kfp import dsl
-from kfp.dsl import Markdown, Output
+from kfp.dsl import Dataset, Input, Markdown, Output
 
 from components.contracts.images import image
 
@@ -30,6 +30,7 @@ def preflight(
     rounds_settings: str = "",
     method: str = "",
     kind: str = "",
+    question_set: Input[Dataset] = None,
 ) -> None:
     """Look at endpoints, secrets, questions, model, GPU, disk and settings before anything costs money.
 
@@ -39,7 +40,7 @@ def preflight(
         tools_url: Address of the tools service, http(s)://host:port.
         artifact_store: s3:// prefix or folder for artifacts' payloads; empty leaves them to KFP.
         checkpoint_root: s3:// prefix or folder for checkpoints; empty keeps none.
-        publish_to: s3:// prefix or folder where promotion publishes the adapter; empty skips it.
+        publish_to: s3:// prefix or folder where a promoted adapter is published; empty skips it.
         settings: JSON settings of preflight itself.
         ingest_settings: JSON settings of ingest, parsed here so that a mistake shows at once.
         trace_generation_settings: JSON settings of trace generation, likewise.
@@ -56,6 +57,7 @@ def preflight(
         rounds_settings: JSON settings of the judge between rounds, likewise.
         method: Ways of training that the run uses; empty for all that the pipeline has.
         kind: Kind of preference pairs; empty leaves it to preferences_settings.
+        question_set: Artifact questions/1, once ingest has made it: whether it suits the run is then all that is looked at.
     """
     import json
 
@@ -68,4 +70,11 @@ def preflight(
     stages |= {"promotion": promotion_settings, "ablation": ablation_settings}
     texts = (questions, base_model, tools_url, artifact_store, checkpoint_root, publish_to, settings)
     there = {stage: text for stage, text in stages.items() if text}
-    run(*texts, stage_settings=json.dumps(there), report=report, method=method, kind=kind)
+    run(
+        *texts,
+        stage_settings=json.dumps(there),
+        report=report,
+        method=method,
+        kind=kind,
+        question_set=question_set,
+    )

