@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ from kfp import dsl
 from components.contracts.artifacts import Artifact, open_artifact, write_artifact
 from components.contracts.jsonl import read_records, write_records
 from components.contracts.records import EvaluationItem, LabeledTrace
-from components.rounds.__main__ import KEPT
 from components.rounds.records import RoundRecord
 from components.rounds.run import run
 from tests.evaluation_samples import labeled, question, trace, write_labeled
@@ -19,6 +19,8 @@ QUESTIONS = 40
 KINDS = ("places", "no_tool")  # of each half as many
 MODEL = "demo://test"
 FAST: dict[str, Any] = {"samples": 400}
+# What a round gives out for the next one to hand on, unless that is better.
+KEPT = [name.removesuffix("_so_far") for name in signature(run).parameters if name.endswith("_so_far")]
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,7 @@ class Shop:
     metrics: dict[str, Any] = field(default_factory=dict)
     inputs: dict[str, Artifact] = field(default_factory=dict)
     replaced: dict[str, Any] = field(default_factory=dict)  # inputs of the stage
+    title: str = ""
     brought: Sequence[LabeledTrace] = ()  # into every round, by a user or a teacher
 
     def begin(self, policy: Policy = BASE) -> "Shop":
@@ -136,15 +139,23 @@ class Shop:
         """A round in which nothing is trained: its adapter is what the round before handed on."""
         return self.judge(open_artifact(self.output / "next_adapter", "adapter/1"), policy, ())
 
+    def idle(self, policy: Policy, *, traces: Sequence[LabeledTrace] | None = None, title: str = "") -> str:
+        """A round that practises and finds nothing to train on."""
+        return self.judge(
+            open_artifact(self.output / "next_adapter", "adapter/1"),
+            policy,
+            practised(40) if traces is None else traces,
+            title,
+        )
+
     def judge(
         self, adapter: Artifact, policy: Policy, traces: Sequence[LabeledTrace], title: str = ""
     ) -> str:
         """Write the round's other inputs and run the stage on them."""
         place = self.folder / f"inputs_{self.number + 1}"
         items = items_of(policy, shuffled=True)
-        self.inputs["evaluation"] = write_evaluation(
-            place / "evaluation", items, adapter=adapter.digest, title=title
-        )
+        self.inputs["evaluation"] = write_evaluation(place / "evaluation", items, adapter=adapter.digest)
+        self.title = title
         self.inputs["adapter"] = adapter
         sampled = [one.model_copy(update={"model": MODEL, "adapter": self.begins_with()}) for one in traces]
         self.inputs["labeled"] = write_labeled(place / "labeled", [*sampled, *self.brought])
@@ -172,14 +183,15 @@ class Shop:
             "earlier": dsl.Dataset(uri=str(last / "history")) if last else None,
             **({f"{name}_so_far": one for name, one in self.kept(last).items()} if last else {}),
             "method": self.method,
+            "title": self.title,
         }
         self.method = run(**{**given, **self.replaced, **replaced})
         self.metrics = dict(metrics.metadata)
         return self.method
 
     def kept(self, folder: Path) -> dict[str, dsl.Artifact]:
-        """What a round gives out of the best round and of the spare, as outputs or as inputs."""
-        return {name: schema(uri=str(folder / name)) for name, schema in KEPT.items()}
+        """What a round gives out of the best round, as outputs or as inputs."""
+        return {name: dsl.Artifact(uri=str(folder / name)) for name in KEPT}
 
     @property
     def output(self) -> Path:

@@ -19,10 +19,10 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from components.contracts.records import Message, Question, ToolCall
 from components.contracts.tool_calls import get_call_format
 from components.contracts.tool_schemas import ToolSchema
-from components.policy.cache import build_once
 from components.policy.chat import Chat
 from components.policy.kv_cache import common_length
 from components.rollout.prompts import build_messages
+from components.storage.cache import build_once
 
 ECHOES = 100  # steps on random tokens said twice: copying is learned there several times faster
 STEPS = 160  # steps on conversations

@@ -97,13 +97,14 @@ def choices(leaf: Leaf) -> list[Choice]:
 class ToyExpander:
     """`leaves.Expands` for the language. seconds: that an expansion of a batch takes.
 
-    batches: how many leaves each had, and how many trees they were of.
+    batches: how many leaves each had, and how many trees they were of. leaves: all of them.
     """
 
     def __init__(self, seconds: float = 0.0, fails: Sequence[str] = ()) -> None:
         self.seconds = seconds
         self.fails = fails
         self.batches: list[tuple[int, int]] = []
+        self.leaves: list[Leaf] = []
         self.policy = SimpleNamespace(
             chat=SimpleNamespace(
                 decode=decode,
@@ -117,6 +118,7 @@ class ToyExpander:
     def expand(self, leaves: Sequence[Leaf]) -> list[list[Step] | Failure]:
         time.sleep(self.seconds)
         self.batches.append((len(leaves), len({leaf.question.id for leaf in leaves})))
+        self.leaves += leaves
         return [self._expand(leaf) for leaf in leaves]
 
     def _expand(self, leaf: Leaf) -> list[Step] | Failure:

@@ -24,10 +24,10 @@ from components.contracts.records import (
 )
 from components.contracts.tool_calls import get_call_format
 from components.contracts.tool_errors import ToolError
-from components.policy.cache import build_once
 from components.policy.chat import Chat
 from components.policy.load import open_chat
 from components.policy.settings import ModelSettings
+from components.storage.cache import build_once
 from tests.tiny_model import build_tiny_model
 
 CALL_FORMAT = "pythonic"

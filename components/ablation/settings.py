@@ -1,13 +1,13 @@
 """Settings of the ablation's table: its rows, its measures and the bootstrap."""
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self, get_args
 
 from pydantic import Field, JsonValue, model_validator
 
 from components.contracts.settings import StageSettings
 
-Measure = Literal[
+CallMeasure = Literal[
     "calls_ts",
     "calls_pi",
     "calls_cf",
@@ -16,6 +16,8 @@ Measure = Literal[
     "executed_de",
     "executed_ce",
     "executed_va",
+]
+AnswerMeasure = Literal[
     "accuracy",
     "exact_match",
     "invoke_rate",
@@ -27,6 +29,7 @@ Measure = Literal[
     "underuse",
     "rescued",
 ]
+Measure = Literal[CallMeasure, AnswerMeasure]
 
 # What a table's columns are called, in its order.
 HEADERS: Mapping[str, str] = {
@@ -63,18 +66,7 @@ _GRID: Mapping[str, JsonValue] = {
         "DPO conversation",
         "DPO masked conversation",
     ],
-    "measures": [
-        "accuracy",
-        "exact_match",
-        "invoke_rate",
-        "pass_rate",
-        "answerable_rate",
-        "called_share",
-        "overuse",
-        "harmed",
-        "underuse",
-        "rescued",
-    ],
+    "measures": list(get_args(AnswerMeasure)),
     "trainings": ["SFT", "DPO"],
     "may_differ": ["variant"],
     "without_tools": "zero-shot CoT",
@@ -115,17 +107,7 @@ class AblationSettings(StageSettings):
     )
     reference: str = Field(default="none", description="the row that every other row is compared with")
     measures: tuple[Measure, ...] = Field(
-        default=(
-            "calls_ts",
-            "calls_pi",
-            "calls_cf",
-            "calls_unparsed",
-            "calls_no_call",
-            "executed_de",
-            "executed_ce",
-            "executed_va",
-            "accuracy",
-        ),
+        default=(*get_args(CallMeasure), "accuracy"),
         min_length=1,
         description="the columns; those without a value in any row are left out",
     )

@@ -1,6 +1,6 @@
 """Line plots as inline SVG: axes, several labelled series, no script and nothing from elsewhere.
 
-A page that holds one includes `CURVE_STYLE`; colours follow the reader's light or dark setting. Series
+A page that holds one includes `CURVE_STYLE`; colours follow the page's `color-scheme`, light or dark. Series
 differ in dashes as well as in colour, and a plot says what it shows in its `aria-label`.
 """
 
@@ -9,9 +9,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from components.contracts.axes import Frame, draw_axes, draw_text, frame_around
+
 CURVE_STYLE = """
-.curve { --c0: #1f5fd0; --c1: #b4540a; --c2: #0b7d5f; --c3: #8a3ab0; --axis: #c3cad6; --note: #596579; --mark: #b3261e; color: inherit }
-@media (prefers-color-scheme: dark) { .curve { --c0: #7fb0ff; --c1: #f0a35c; --c2: #5fd0ac; --c3: #d79be8; --axis: #3a4656; --note: #9ba7b9; --mark: #ff9189 } }
+.curve { --c0: light-dark(#1f5fd0, #7fb0ff); --c1: light-dark(#b4540a, #f0a35c); --c2: light-dark(#0b7d5f, #5fd0ac); --c3: light-dark(#8a3ab0, #d79be8) }
+.curve { --axis: light-dark(#c3cad6, #3a4656); --note: light-dark(#596579, #9ba7b9); --mark: light-dark(#b3261e, #ff9189); color: inherit }
 .curve { display: block; width: 100%; max-width: 38rem; height: auto; font: 12px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif }
 .curve text { fill: var(--note) } .curve .name { fill: currentColor; font-size: 14px; font-weight: 600 } .curve .axis { stroke: var(--axis); fill: none }
 .curve polyline, .curve .bar { fill: none; stroke-width: 2; stroke-linejoin: round } .curve .band { opacity: .18 } .curve .mark { fill: var(--mark) }
@@ -21,9 +23,8 @@ CURVE_STYLE = """
 
 STYLES = 4  # series that can be told apart
 MOST_POINTS = 600
-_LEFT, _RIGHT, _TOP, _LINE, _BOTTOM = 48, 14, 26, 18, 40
+_TOP, _LINE, _BOTTOM = 26, 18, 40
 _GAP = 10  # below the box of a plot that has no x axis of its own
-_MARK = 16  # room above the box for signs
 _CHARACTER = 6.8  # pixels of an average one, for the legend's line breaks
 
 
@@ -44,37 +45,17 @@ class Series:
 
 @dataclass(frozen=True)
 class Plot:
-    """What one plot shows. percent: values are shares. most: where the y axis ends at least."""
+    """What one plot shows. percent: values are shares. most: where the y axis ends at least.
+
+    x_names: names of x = 0, 1, 2 ..., in place of numbers.
+    """
 
     title: str
     series: Sequence[Series]
     y_label: str = ""
     percent: bool = False
     most: float | None = None
-
-
-@dataclass(frozen=True)
-class Frame:
-    """The plot's box in pixels, and the range of each axis."""
-
-    left: float
-    right: float
-    top: float
-    bottom: float
-    x_low: float
-    x_high: float
-    y_low: float
-    y_high: float
-
-    def x(self, value: float) -> float:
-        return round(
-            self.left + (value - self.x_low) / (self.x_high - self.x_low) * (self.right - self.left), 1
-        )
-
-    def y(self, value: float) -> float:
-        return round(
-            self.bottom - (value - self.y_low) / (self.y_high - self.y_low) * (self.bottom - self.top), 1
-        )
+    x_names: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -102,18 +83,19 @@ def render_curve(
     percent: bool = False,
     most: float | None = None,
     across: tuple[float, float] | None = None,
+    x_names: Sequence[str] = (),
 ) -> str:
     """One plot as an `<svg>`; zero is always in its range, and whole numbers stand on the x axis.
 
     percent: values are shares, shown in percent. most: where the y axis ends at least. across: where the
-    x axis begins and ends at least. Long series are thinned to `MOST_POINTS`; without any point only the
+    x axis begins and ends at least. x_names: as in `Plot`. Long series are thinned to `MOST_POINTS`; without any point only the
     axes are drawn.
 
     Raises:
         ValueError: a number that is not finite, or more than `STYLES` series.
     """
     drawn = draw_plot(
-        Plot(title, series, y_label, percent=percent, most=most),
+        Plot(title, series, y_label, percent=percent, most=most, x_names=x_names),
         width,
         height,
         across=across or (),
@@ -144,27 +126,22 @@ def draw_plot(
     _check_finite(title, series)
     legend, rows = _legend(series, width)
     bottom = height - (_BOTTOM if x_axis else _GAP)
-    frame = _frame(series, width, bottom, top=_TOP + rows * _LINE, most=plot.most, across=across)
+    wide, up = _reach(plot)
+    frame = frame_around([*wide, *across], up, width, top=_TOP + rows * _LINE, bottom=bottom)
     below_first = sorted(enumerate(series), key=lambda numbered: not numbered[1].thin)
     lines = "".join(_draw(one, index, frame) for index, one in below_first)
     middle = (frame.top + frame.bottom) / 2
-    empty = "" if any(one.points for one in series) else _text(width / 2, middle, "no values", "middle")
+    empty = "" if any(one.points for one in series) else draw_text(width / 2, middle, "no values", "middle")
     y_label = plot.y_label
     notes = "; ".join(
         text for text in (y_label and f"{y_label} by {x_label or 'step'}", *map(_spoken, series)) if text
     )
-    axes = _axes(frame, x_label, y_label, percent=plot.percent, x_axis=x_axis)
+    axes = draw_axes(frame, x_label, y_label, percent=plot.percent, x_axis=x_axis, x_names=plot.x_names)
     return Drawn(
         f'<text class="name" x="2" y="16">{html.escape(title)}</text>{legend}{axes}{lines}{empty}',
         f"{title}: {notes}" if notes else title,
         frame,
     )
-
-
-def nice_step(rough: float) -> float:
-    """The next 1, 2 or 5 times a power of ten."""
-    power = 10.0 ** math.floor(math.log10(rough))
-    return next(step * power for step in (1.0, 2.0, 5.0, 10.0) if step * power >= rough * 0.999)
 
 
 def running_mean(values: Sequence[float], reach: int) -> list[float]:
@@ -176,48 +153,12 @@ def running_mean(values: Sequence[float], reach: int) -> list[float]:
     return [(sums[end] - sums[start]) / (end - start) for start, end in bounds]
 
 
-def _frame(
-    series: Sequence[Series],
-    width: int,
-    bottom: float,
-    *,
-    top: float,
-    most: float | None,
-    across: Sequence[float],
-) -> Frame:
-    wide = [*(x for one in series for x, _ in one.points), *across] or [0.0, 1.0]
-    up = [y for one in series for _, y in one.points]
-    up += [end for one in series for _, low, high in one.band for end in (low, high)]
-    low, high = min([0.0, *up]), max([0.0, *up, *([] if most is None else [most])])
-    first, last = min(wide), max(wide)
-    return Frame(
-        left=_LEFT,
-        right=width - _RIGHT,
-        top=top + _MARK,
-        bottom=bottom,
-        x_low=first if last > first else first - 0.5,
-        x_high=last if last > first else first + 0.5,
-        y_low=low,
-        y_high=high if high > low else low + 1.0,
-    )
-
-
-def _axes(frame: Frame, x_label: str, y_label: str, *, percent: bool, x_axis: bool) -> str:
-    parts = [f'<path class="axis" d="M{frame.left} {frame.top}V{frame.bottom}H{frame.right}"/>']
-    step = nice_step((frame.y_high - frame.y_low) / 5)
-    for n in range(math.ceil(frame.y_low / step - 1e-9), math.floor(frame.y_high / step + 1e-9) + 1):
-        y = frame.y(n * step)
-        shown = f"{100 * n * step:g} %" if percent else f"{n * step:g}"
-        parts.append(f'<path class="axis" d="M{frame.left} {y}H{frame.right}" stroke-dasharray="1 3"/>')
-        parts.append(_text(frame.left - 6, y + 4, shown, "end"))
-    if x_axis:
-        step = max(1.0, nice_step((frame.x_high - frame.x_low) / 5))
-        for n in range(math.ceil(frame.x_low / step), math.floor(frame.x_high / step) + 1):
-            parts.append(_text(frame.x(n * step), frame.bottom + 16, f"{n * step:g}", "middle"))
-        parts.append(_text((frame.left + frame.right) / 2, frame.bottom + 33, x_label, "middle"))
-    middle = (frame.top + frame.bottom) / 2
-    turned = f' transform="rotate(-90 11 {middle:g})"'
-    return "".join(parts) + _text(11, middle, y_label, "middle", turned)
+def _reach(plot: Plot) -> tuple[list[float], list[float]]:
+    """All values on the x axis, and on the y axis."""
+    wide = [x for one in plot.series for x, _ in one.points]
+    up = [y for one in plot.series for _, y in one.points]
+    up += [end for one in plot.series for _, low, high in one.band for end in (low, high)]
+    return wide, [*up, *([] if plot.most is None else [plot.most])]
 
 
 def _draw(series: Series, index: int, frame: Frame) -> str:
@@ -254,7 +195,7 @@ def _legend(series: Sequence[Series], width: int) -> tuple[str, int]:
         y = _TOP + row * _LINE + 10
         faint = " thin" if one.thin else ""
         parts.append(
-            f'<path class="bar s{index}{faint}" d="M{x:g} {y - 4}h24"/>{_text(x + 30, y, one.label, "start")}'
+            f'<path class="bar s{index}{faint}" d="M{x:g} {y - 4}h24"/>{draw_text(x + 30, y, one.label, "start")}'
         )
         x += needed
     return "".join(parts), row + 1
@@ -284,9 +225,3 @@ def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
 
 def _places(points: Sequence[tuple[float, float]], frame: Frame) -> str:
     return " ".join(f"{frame.x(x)},{frame.y(y)}" for x, y in points)
-
-
-def _text(x: float, y: float, text: str, anchor: str, turned: str = "") -> str:
-    if not text:
-        return ""
-    return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}"{turned}>{html.escape(text)}</text>'

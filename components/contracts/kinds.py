@@ -1,7 +1,8 @@
 """Kinds of question that would collide with the other keys of a summary.json."""
 
 RESERVED_KINDS = frozenset(
-    {"overall", "needs_tool", "tools", "questions", "decision", "published", "seconds"}
+    {"overall", "needs_tool", "tools", "questions", "decision", "seconds"}
+    | {"suites", "all_suites", "noise", "bfcl", "retrieval"}
     | {"errors", "errors_before", "errors_after", "calls", "executed", "profile", "between", "tool_help"}
 )
 

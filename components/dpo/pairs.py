@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from components.contracts.errors import InputError
+from components.contracts.errors import InputError, NothingToLearnError
 from components.contracts.records import AssistantTurn, Message, PreferencePair
 from components.contracts.tool_schemas import ToolSchema, parse_tools
 from components.policy.prefix_tree import shared_length
@@ -93,7 +93,7 @@ def prepare_pairs(pairs: Iterable[PreferencePair], chat: Chat, *, max_tokens: in
         prepared.pairs.append(TokenPair(pair.id, len(prepared.pairs), prompt, chosen, rejected))
     if not prepared.pairs:
         why = ", ".join(f"{reason} {count}x" for reason, count in prepared.dropped.most_common())
-        raise InputError(
+        raise NothingToLearnError(
             f"pairs: none of {prepared.read} pairs can be trained on{f' ({why})' if why else ''} with "
             f"max_tokens={max_tokens}; expected at least one"
         )

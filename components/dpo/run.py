@@ -6,14 +6,12 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from components.contracts.artifacts import Artifact, ArtifactWriter, open_artifact
-from components.contracts.errors import InputError
+from components.contracts.artifacts import Artifact, ArtifactWriter
+from components.contracts.errors import NothingToLearnError
 from components.contracts.jsonl import read_records
-from components.contracts.methods import is_on
 from components.contracts.records import PreferencePair
 from components.dpo.report import TITLE, render_report
 from components.dpo.settings import DPOSettings
-from components.policy.hand_on import hand_adapter_on
 from components.policy.training_stage import StageInputs, run_stage
 from components.rollout.shown import call_format_of
 
@@ -42,30 +40,17 @@ def run(
 
     pairs, adapter, metrics, report, initial: KFP artifacts. The reference is the policy that came in: `initial`,
     or the base model. overrides: JSON object over `settings`. method: where dpo is not in it, `initial` is
-    handed on (see `contracts.methods`). So it is where the pairs are those of a search that came to none: an
-    iteration with nothing to learn from does not end the run.
+    handed on (see `contracts.methods`). So it is where no pair can be trained on, if something was trained into
+    it, and in any case where a search came to none.
 
     Raises:
-        InputError: settings, artifacts or model can't be used; no pair can be trained on, or there is none and
-            they are not a search's.
+        InputError: settings, artifacts or model can't be used.
+        NothingToLearnError: no pair can be trained on.
         NonFiniteError: a loss or gradient was NaN or infinite; checkpoints before it stay.
     """
-    parsed = DPOSettings.parse(settings, overrides)
-    outputs = (adapter, metrics, report)
-    why = reason_to_hand_on(open_artifact(pairs.path, "preference_pairs/1"))
-    if why and is_on("dpo", method):
-        print(f"[dpo] NOTHING TO LEARN FROM: {why}; the adapter is handed on", flush=True)
-        hand_adapter_on(TITLE, parsed, base_model, artifact_store, *outputs, initial, why=why)
-        return
-    places = (base_model, settings, artifact_store, checkpoint_root, *outputs, initial)
+    places = (base_model, settings, artifact_store, checkpoint_root, adapter, metrics, report, initial)
     given = StageInputs(pairs, *places, overrides=overrides, method=method)
-    run_stage(PreferenceTuning(parsed), given)
-
-
-def reason_to_hand_on(pairs: Artifact) -> str:
-    """Why there is nothing to tune on: a search came to no pair. Empty for all other pairs, even for none."""
-    steps = pairs.manifest.details.get("kind") == "step"
-    return "the search, if it was on, came to no pair" if steps and not pairs.manifest.counts["pairs"] else ""
+    run_stage(PreferenceTuning(DPOSettings.parse(settings, overrides)), given)
 
 
 class PreferenceTuning:
@@ -86,7 +71,7 @@ class PreferenceTuning:
         records = read_records(path, PreferencePair)
         first = next(records, None)
         if first is None:
-            raise InputError(f"pairs: {path} holds no pairs; expected at least one")
+            raise _no_pair(opened)
         return first.call_format, itertools.chain([first], records)
 
     def prepare(self, records: Iterator[PreferencePair], chat: Chat) -> PreparedPairs:
@@ -119,3 +104,14 @@ class PreferenceTuning:
     def page(self, log: Sequence[PairLogRow], figures: Mapping[str, float]) -> str:
         """See `render_report`."""
         return render_report(log, figures, self.settings.model_dump())
+
+
+def _no_pair(opened: Artifact) -> NothingToLearnError:
+    """Why there is none, as far as what made the pairs says so."""
+    details = opened.manifest.details
+    if details.get("kind") == "step":
+        return NothingToLearnError("the search, if it was on, came to no pair", foreseen=True)
+    why = (
+        details.get("no_pair") or f"pairs: {opened.path('pairs.jsonl')} holds no pairs; expected at least one"
+    )
+    return NothingToLearnError(str(why))

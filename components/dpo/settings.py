@@ -35,7 +35,7 @@ class DPOSettings(TrainingSettings):
         "whetstone": _ITOOL,
         "tl-training": {},
         "demo": _DEMO,
-        "demo_calls": _DEMO,
+        "demo_calls": {**_DEMO, "learning_rate": 1e-4},  # of steps: more teaches it to close every call early
     }
 
     loss: LossName = Field(default="dpo", description="see components.dpo.losses")

@@ -27,7 +27,7 @@ def mcts(
     Args:
         question_set: Artifact questions/1.
         base_model: URI of the base model: hf://, s3://, demo:// or a folder.
-        tools_url: Address of the tools service; asked only where calls are executed inside the trees.
+        tools_url: Address of the tools service; empty where all questions bring their tools and none is executed.
         settings: Canonical JSON of components.mcts.settings.
         artifact_store: s3:// prefix or folder for artifacts' payloads; empty leaves them to KFP.
         checkpoint_root: s3:// prefix or folder that keeps finished trees; empty keeps none.

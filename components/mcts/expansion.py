@@ -100,7 +100,12 @@ class Expander:
         for batch in _batches(rows, self._settings.engine.batch_size):
             self._within_memory(batch, self._sample, _fail)
         if self._settings.self_evaluation:
-            steps = [(expansion, number) for expansion in expansions for number in self._distinct(expansion)]
+            steps = [
+                (expansion, number)
+                for expansion in expansions
+                if expansion.leaf.judged
+                for number in self._distinct(expansion)
+            ]
             for batch in _batches(steps, self._settings.engine.batch_size):
                 self._within_memory(batch, self._evaluate, _leave_unjudged)
         return [self._finish(expansion) for expansion in expansions]

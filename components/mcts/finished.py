@@ -12,7 +12,7 @@ from components.mcts.states import Asked, State, Turn
 from components.mcts.tree import Node, Tree
 
 # What decides which questions are searched, or how fast, but not what a tree comes to.
-_BESIDE_THE_TREE = {"alpha", "concurrent", "max_trees", "report_trees", "stratify"}
+_BESIDE_THE_TREE = {"alpha", "concurrent", "data_share", "max_trees", "report_trees", "stratify"}
 
 
 def settings_digest(settings: MCTSSettings) -> str:

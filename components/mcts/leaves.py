@@ -18,7 +18,7 @@ class Leaf:
 
     prompt: the conversation up to the assistant turn; leaves of the same turn hold the same object. path: ids of
     the turn so far. seed: of all that is sampled here. width: steps wanted. room: steps that the tree may still
-    take from here, this one included.
+    take from here, this one included. judged: the steps' self-evaluation is wanted, where the settings have it.
     """
 
     question: Question
@@ -27,6 +27,7 @@ class Leaf:
     seed: int
     width: int
     room: int
+    judged: bool = True
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from components.mcts.settings import MCTSSettings
 from components.mcts.tree import TRUNCATED as CUT
 
 PAIR = "pair"
-ONE_STEP, TRUNCATED, EQUAL_TEXT, GAP, OVERLAP = "one step only", "truncated", "equal text", "gap", "overlap"
-REASONS = (ONE_STEP, TRUNCATED, EQUAL_TEXT, GAP, OVERLAP)
+ONE_STEP, TRUNCATED, NO_OUTCOME = "one step only", "truncated", "no outcome"
+EQUAL_TEXT, GAP, OVERLAP = "equal text", "gap", "overlap"
+REASONS = (ONE_STEP, TRUNCATED, NO_OUTCOME, EQUAL_TEXT, GAP, OVERLAP)
 CHOSEN, REJECTED = "chosen", "rejected"
 
 
@@ -31,6 +32,8 @@ def verdict_on(best: SearchNode, worst: SearchNode, settings: MCTSSettings) -> s
     """PAIR, or the first of REASONS that speaks against two siblings; equal Q is a gap too small in any case."""
     if CUT in (best.ending, worst.ending):
         return TRUNCATED
+    if any(one.outcome is None and one.rollout_outcome is None for one in (best, worst)):
+        return NO_OUTCOME
     if best.text == worst.text:
         return EQUAL_TEXT
     if best.q - worst.q < settings.min_gap or best.q <= worst.q:

@@ -16,6 +16,7 @@ from components.contracts.progress import Progress
 from components.contracts.records import Message
 from components.contracts.tool_calls import get_call_format
 from components.mcts.states import Asked
+from components.policy.architecture import context_length
 from components.policy.chat import Chat
 from components.policy.load import Policy
 from components.policy.training_schedule import split_micro_batches
@@ -37,7 +38,7 @@ def measure_perplexities(asked: Sequence[Asked], policy: Policy, batch_size: int
     conversation is longer than the model's context, or needs more memory by itself than there is.
     """
     responses = [gold_response(one, policy.chat) for one in asked]
-    context = int(getattr(policy.model.config, "max_position_embeddings", 0) or 1 << 30)
+    context = context_length(policy.model)
     fitting = [number for number, one in enumerate(responses) if len(one.ids) <= context]
     found: list[float | None] = [None] * len(asked)
     progress = Progress("mcts", len(asked), part="perplexity")

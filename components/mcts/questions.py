@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from components.contracts.artifacts import Artifact
+from components.contracts.data_share import in_share
 from components.contracts.errors import InputError
 from components.contracts.jsonl import read_records
 from components.contracts.records import Question
@@ -15,9 +16,9 @@ SET_ASIDE, TRAINING = "search.jsonl", "train.jsonl"
 
 
 def read_pool(question_set: Artifact, settings: MCTSSettings) -> list[Question]:
-    """The questions of `search.jsonl`, or where it is absent or empty of `train.jsonl`, that can be judged.
+    """The questions of `search.jsonl` that can be judged, or where there is none those of `train.jsonl`.
 
-    Those are the ones with golds and, with `execute_tools`, those with answers.
+    Those are the ones with golds and, with `execute_tools`, those with answers; of them those in `data_share`.
 
     Raises:
         InputError: there is none, or an id occurs twice.
@@ -29,6 +30,11 @@ def read_pool(question_set: Artifact, settings: MCTSSettings) -> list[Question]:
         pool = [one for one in read_records(question_set.path(name), Question) if _is_judged(one, settings)]
         if pool:
             _check_unique(pool, name)
+            pool = [one for one in pool if in_share(one.id, settings.data_share, settings.seed)]
+            if not pool:
+                raise InputError(
+                    f"data_share: {settings.data_share} leaves no question to search, expected more"
+                )
             return pool
     wanted = (
         "golds or answers" if settings.execute_tools else "golds (or execute_tools, for those with answers)"

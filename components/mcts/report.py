@@ -9,7 +9,17 @@ from itertools import accumulate
 from jinja2 import Environment, PackageLoader
 
 from components.contracts.search_records import BufferEntry, SearchNode, SearchTree
-from components.mcts.pairs import EQUAL_TEXT, GAP, ONE_STEP, OVERLAP, PAIR, REASONS, TRUNCATED, overlap
+from components.mcts.pairs import (
+    EQUAL_TEXT,
+    GAP,
+    NO_OUTCOME,
+    ONE_STEP,
+    OVERLAP,
+    PAIR,
+    REASONS,
+    TRUNCATED,
+    overlap,
+)
 from components.mcts.settings import MCTSSettings
 from components.mcts.tally import Tally
 from components.mcts.tree import TERMINAL
@@ -22,6 +32,7 @@ _MEANING = {
     PAIR: "the best step over the worst",
     ONE_STEP: "all samples were the same step, so there is nothing to compare",
     TRUNCATED: "the token limit cut the best or the worst step",
+    NO_OUTCOME: "what the best or the worst step leads to was not found out",
     EQUAL_TEXT: "both steps read the same",
     GAP: "the two steps are worth nearly the same",
     OVERLAP: "the two steps share nearly all of their tokens",

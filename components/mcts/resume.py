@@ -1,13 +1,11 @@
 """Finished trees, kept one file each, so that a search that was killed takes them over.
 
-They lie under `<checkpoint_root>/mcts-<key>`, where the key is a hash of all that decides a tree. A file appears whole
-or not at all.
+A file appears whole or not at all.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,10 +13,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from components.contracts.images import VERSION
 from components.contracts.jsonl import write_records
 from components.contracts.search_records import SearchTree
-from components.storage import Storage, open_storage
+from components.storage import Storage, finished_work
 
 
 class FinishedTrees:
@@ -60,25 +57,13 @@ class FinishedTrees:
 
 @contextmanager
 def open_finished(checkpoint_root: str, decides: Mapping[str, str]) -> Iterator[FinishedTrees]:
-    """The finished trees of exactly this search; in a temporary folder when `checkpoint_root` is empty.
-
-    decides: by name, all that decides what a tree comes to. They stay until `clear` is called.
+    """The finished trees of exactly this search (see `finished_work`); they stay until `clear` is called.
 
     Raises:
         InputError: the store can't be reached.
     """
-    if not checkpoint_root:
-        with tempfile.TemporaryDirectory() as temporary:
-            yield FinishedTrees(open_storage(temporary))
-        return
-    text = json.dumps({**decides, "version": VERSION}, sort_keys=True)
-    key = hashlib.sha256(text.encode()).hexdigest()[:32]
-    place = f"{checkpoint_root.rstrip('/')}/mcts-{key}"
-    try:
-        yield FinishedTrees(open_storage(place))
-    except BaseException:
-        print(f"[mcts] finished trees stay in {place}; running again takes them over", flush=True)
-        raise
+    with finished_work(checkpoint_root, "mcts", decides, what="finished trees") as storage:
+        yield FinishedTrees(storage)
 
 
 def _name(question_id: str) -> str:

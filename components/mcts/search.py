@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from components.contracts.records import Question, ToolCall, ToolReply
@@ -240,7 +240,7 @@ class Search:
         for draft, turn in following:
             question, purpose = draft.growth.asked.question, f"roll-out {len(turn.turns)}"
             seed = self._seed(question, draft.place, purpose)
-            leaves.append(Leaf(question, turn.conversation, (), seed, width=1, room=1))
+            leaves.append(Leaf(question, turn.conversation, (), seed, width=1, room=1, judged=False))
         again: list[_Waiting] = []
         for (draft, turn), answer in zip(following, self.expander.expand(leaves), strict=True):
             if isinstance(answer, Failure) or not answer:
@@ -248,8 +248,7 @@ class Search:
                 continue
             step = answer[0]
             ids = step.token_ids + step.rollout_ids
-            complete = step.terminal or (step.rollout_complete and not step.truncated)
-            verdict = draft.growth.asked.judge(turn, ids, complete=complete)
+            verdict = draft.growth.asked.judge(turn, ids, complete=step.terminal or step.rollout_complete)
             if verdict.attempts:
                 again.append(_Waiting(draft, turn, ids, (0.0,) * len(ids), verdict.attempts))
             else:
@@ -260,12 +259,8 @@ class Search:
 def _rounded(step: Step) -> Step:
     """The step with its probabilities as the tree and its record hold them."""
     evaluation = step.self_evaluation
-    return Step(
-        token_ids=step.token_ids,
+    return replace(
+        step,
         logprobs=tuple(round(one, DIGITS) for one in step.logprobs),
-        terminal=step.terminal,
-        text=step.text,
-        rollout_ids=step.rollout_ids,
-        rollout_complete=step.rollout_complete,
         self_evaluation=None if evaluation is None else round(evaluation, DIGITS),
     )

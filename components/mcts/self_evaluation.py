@@ -64,8 +64,8 @@ def _asked(content: str) -> Message:
 
 def _question_text(question: Question, tools: Sequence[ToolSchema], call_format: str) -> str:
     accepted = ""
-    if question.golds:
-        accepted = get_call_format(call_format).render(question.golds[0], tools=tools)
+    if any(question.golds):
+        accepted = get_call_format(call_format).render(next(filter(None, question.golds)), tools=tools)
     elif question.answers:
         accepted = question.answers[0]
     example = f"\n\nAn answer that is right:\n{accepted}" if accepted else ""

@@ -11,11 +11,16 @@ from components.rollout.settings import RolloutSettings
 
 StepKind = Literal["call", "argument"]
 
+# Chosen on practice questions. The hardest fifth is beyond the demo model (no sample is right, so nothing tells steps
+# apart), and its own judgement of a step is noise: with it, it learns to close calls too early.
 _DEMO: Mapping[str, JsonValue] = {
     "step": "argument",
-    "simulations": 12,
-    "max_trees": 8,
+    "alpha": 0.8,
+    "width": 6,
+    "simulations": 24,
+    "max_trees": 36,
     "leaves": 2,
+    "self_evaluation": False,
     "max_new_tokens": 48,
     "max_step_tokens": 32,
     "engine": {"call_format": "pythonic", "batch_size": 64},
@@ -42,6 +47,12 @@ class MCTSSettings(RolloutSettings, StageSettings):
     temperature: float = Field(default=1.0, gt=0.0, le=5.0, description="of steps and of roll-outs")
     top_p: float = Field(default=1.0, gt=0.0, le=1.0)
     concurrent: int = Field(default=64, ge=1, description="trees that advance together; time and memory only")
+    data_share: float = Field(
+        default=1.0,
+        gt=0.0,
+        le=1.0,
+        description="of the questions that make the pool, by `seed`; for measuring gains against data scale",
+    )
     alpha: float = Field(
         default=0.2, gt=0.0, le=1.0, description="share of the pool that is searched: the hardest"
     )
@@ -50,7 +61,9 @@ class MCTSSettings(RolloutSettings, StageSettings):
     )
     max_trees: int = Field(default=0, ge=0, description="most trees, the hardest first; 0: no bound")
     width: int = Field(default=3, ge=1, le=64, description="next steps that an expansion samples")
-    depth: int = Field(default=3, ge=1, le=64, description="steps from the root that are searched")
+    depth: int = Field(
+        default=3, ge=1, le=64, description="steps from the root; the last runs to the end of its turn"
+    )
     simulations: int = Field(default=64, ge=1, description="of each tree: its budget")
     c: float = Field(default=1.0, ge=0.0, description="how much exploration counts (PUCT, equation 5)")
     gamma: float = Field(default=1.0, ge=0.0, le=1.0, description="discount of later value (equation 8)")

@@ -49,7 +49,7 @@ class Chat:
     """A tokenizer's chat template as tokens with spans.
 
     template_hash: differs when the template differs. stop_ids: tokens that end an assistant turn, the
-    template's own first. native_tools: the template renders `tools=`.
+    template's own first. native_tools: the template renders `tools=`. system_role, tool_role: it has these roles.
 
     Raises:
         InputError: no usable chat template (see `Template`).
@@ -62,6 +62,7 @@ class Chat:
         self._control = ControlTokens(tokenizer, self._template.source)
         self.template_hash = self._template.hash
         self.native_tools = self._template.native_tools
+        self.system_role, self.tool_role = self._template.has_system, self._template.has_tool
         self._stop_text = self._find_stop_text()
         stop_id = int(tokenizer.convert_tokens_to_ids(self._stop_text))
         others = [tokenizer.eos_token_id, *stop_ids]

@@ -9,6 +9,7 @@ from components.policy.training_report import render_training_page
 from components.storage import hand_on, open_input, write_output
 
 OFF = "this run does not use the stage"
+UNTRAINED = "untrained"  # a detail of an adapter that nothing was trained into
 
 
 class AdapterSettings(Protocol):
@@ -80,6 +81,8 @@ def hand_adapter_on(
             "base model itself."
         )
     figures = {"handed_on": 1.0, "untrained_adapter": float(initial is None), "moved": 0.0}
+    if why != OFF:
+        figures["trained"] = 0.0
     write_page(report.path, render_training_page(title, figures, settings.model_dump(), lead=lead))
     for name, value in figures.items():
         metrics.log_metric(name, value)
@@ -109,4 +112,4 @@ def _write_untrained(
         card = make_card(policy.chat, base_model, settings=settings.model_dump(mode="json"), lineage={})
         write_card(card, writer.folder)
         (writer.folder / "training_log.jsonl").touch()
-        writer.details["moved"] = 0.0
+        writer.details.update({"moved": 0.0, UNTRAINED: True})

@@ -58,6 +58,7 @@ def _with_room(new: Tensor, old: Tensor | None, length: int, end: int) -> Tensor
     return buffer
 
 
+Ids = tuple[int, ...]
 Prefix = list[tuple[Tensor, Tensor]]  # a layer's keys and values, (1, heads, tokens, size) each
 
 
@@ -79,7 +80,7 @@ class PrefixCache:
         self._model = model
         self._size = size
         self._max_tokens = max_tokens
-        self._kept: OrderedDict[tuple[int, ...], Prefix] = OrderedDict()
+        self._kept: OrderedDict[Ids, Prefix] = OrderedDict()
 
     def get(self, ids: Sequence[int]) -> Prefix:
         """Keys and values of `ids`; only what no kept prefix holds is computed."""
@@ -118,7 +119,57 @@ class PrefixCache:
         return most is not None and len(self._kept) > 1 and sum(map(len, self._kept)) > most
 
 
-def common_length(rows: Sequence[tuple[int, ...]]) -> int:
+class KeptTurns:
+    """Keys and values of turns' beginnings by (prompt, the turn's ids), the oldest given up first.
+
+    max_tokens: of all together at most.
+    """
+
+    def __init__(self, max_tokens: int) -> None:
+        self._max_tokens = max_tokens
+        self._tokens = 0
+        self._kept: OrderedDict[tuple[Ids, Ids], Prefix] = OrderedDict()
+
+    def keep(self, point: tuple[Ids, Ids], states: Prefix) -> None:
+        """states: of the prompt's last token and of the turn up to its last but one."""
+        if point in self._kept or len(point[1]) > self._max_tokens:
+            return
+        self._kept[point] = states
+        self._tokens += len(point[1])
+        while self._tokens > self._max_tokens:
+            given_up, _ = self._kept.popitem(last=False)
+            self._tokens -= len(given_up[1])
+
+    def find(self, point: tuple[Ids, Ids]) -> Prefix | None:
+        """What was kept for the point."""
+        if point in self._kept:
+            self._kept.move_to_end(point)
+        return self._kept.get(point)
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._kept.clear()
+        self._tokens = 0
+
+
+def pad_left(rows: Sequence[Sequence[int]], starts: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
+    """Rows of ids as one batch that ends alike: ids, which are no padding (booleans), positions, (rows, tokens) each.
+
+    starts: each row's first position. Padding has id and position 0.
+    """
+    width = max(map(len, rows))
+    ids = torch.zeros(len(rows), width, dtype=torch.long)
+    real = torch.zeros(len(rows), width, dtype=torch.bool)
+    positions = torch.zeros_like(ids)
+    for number, (row, first) in enumerate(zip(rows, starts, strict=True)):
+        begin = width - len(row)
+        ids[number, begin:] = torch.tensor(row, dtype=torch.long)
+        real[number, begin:] = True
+        positions[number, begin:] = torch.arange(first, first + len(row))
+    return ids, real, positions
+
+
+def common_length(rows: Sequence[Ids]) -> int:
     """How many tokens all rows begin with alike."""
     first, last = min(rows), max(rows)  # in lexicographic order these two differ first
     length = 0

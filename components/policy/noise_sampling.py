@@ -11,7 +11,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-LIKELIEST = 1024  # tokens among which top_p is looked for before all are sorted
+from components.policy.sampling import find_nucleus, logprobs_of
+
 BITS = 64
 # Odd constants of splitmix64 (Steele, Lea, Flood 2014).
 STEP, FIRST, SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
@@ -36,7 +37,7 @@ def choose_by_noise(
         if top_p < 1:
             scores = _in_nucleus(scores, top_p)
         ids = (scores - _waiting_times(seeds, place, logits.shape[-1], logits.device).log_()).argmax(-1)
-    return ids, logits.gather(-1, ids[:, None])[:, 0] - logits.logsumexp(-1)
+    return ids, logprobs_of(logits, ids)
 
 
 def _waiting_times(seeds: Sequence[int], place: int, vocabulary: int, device: torch.device) -> Tensor:
@@ -59,11 +60,8 @@ def _token_keys(vocabulary: int, device: torch.device) -> Tensor:
 def _in_nucleus(scores: Tensor, top_p: float) -> Tensor:
     """The scores, -inf outside the nucleus; tokens as likely as its last one belong to it."""
     probabilities = scores.softmax(-1)
-    values, _ = probabilities.topk(min(LIKELIEST, scores.shape[-1]), dim=-1)
-    if bool((values.sum(-1) < top_p).any()):
-        values, _ = probabilities.sort(dim=-1, descending=True)
-    before = values.cumsum(-1) - values
-    least = values.masked_fill(before >= top_p, 1.0).amin(-1, keepdim=True)
+    values, _, inside = find_nucleus(probabilities, top_p)
+    least = values.masked_fill(~inside, 1.0).amin(-1, keepdim=True)
     return scores.masked_fill(probabilities < least, float("-inf"))
 
 

@@ -11,13 +11,13 @@ from typing import Any
 import httpx
 
 from components.contracts.errors import InputError
-from components.contracts.records import FinishReason, Message
+from components.contracts.records import FinishReason
 from components.contracts.tool_calls import get_call_format
 from components.policy.chat import Chat
 from components.policy.engine import Completion, Conversation, Sampling
 from components.policy.finish import finish_turn
 from components.policy.load import open_chat
-from components.policy.server_calls import server_messages, turn_text
+from components.policy.server_calls import plain_messages, server_messages, shortest_action, turn_text
 from components.policy.settings import EngineSettings
 
 ATTEMPTS = 5
@@ -118,7 +118,7 @@ class OpenAIEngine:
         messages: list[dict[str, Any]] = (
             server_messages(conversation.messages, self._format, tools)
             if tools
-            else [_plain(message) for message in conversation.messages]
+            else plain_messages(conversation.messages)
         )
         body = self._parameters(sampling, seed) | {"messages": messages}
         if tools:
@@ -152,17 +152,6 @@ class OpenAIEngine:
         if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
             raise InputError(f"engine: {self._client.base_url}: the reply of {path} has no choices")
         return choices[0]
-
-
-def shortest_action(text: str, call_format: Any) -> int | None:
-    """Where the first complete action in `text` ends; None where there is none (or no format that stops)."""
-    if not call_format.stop_after(text):
-        return None
-    return next(end for end in range(1, len(text) + 1) if call_format.stop_after(text[:end]))
-
-
-def _plain(message: Message) -> dict[str, Any]:
-    return {"role": "user" if message.role == "tool" else message.role, "content": message.content}
 
 
 def _model_name(client: httpx.Client, settings: EngineSettings) -> str:

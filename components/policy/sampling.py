@@ -34,17 +34,29 @@ def choose_tokens(
         ids = _from_nucleus((logits / temperature).softmax(-1), uniforms, top_p)
     else:
         ids = _from_weights((logits / temperature).softmax(-1), uniforms)
-    chosen = logits.gather(-1, ids[:, None])[:, 0]
-    return ids, chosen - logits.logsumexp(-1)
+    return ids, logprobs_of(logits, ids)
+
+
+def logprobs_of(logits: Tensor, ids: Tensor) -> Tensor:
+    """(rows,) log-probabilities, in nats, of `ids` (rows,) under softmax(logits) of (rows, vocabulary)."""
+    return logits.gather(-1, ids[:, None])[:, 0] - logits.logsumexp(-1)
+
+
+def find_nucleus(probabilities: Tensor, top_p: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Each row's likeliest tokens, enough of them: probabilities, the likeliest first, their ids, and which are in.
+
+    In are the fewest that together have probability `top_p`. probabilities: (rows, vocabulary). Returns (rows, tokens)
+    each, the last of booleans.
+    """
+    values, order = probabilities.topk(min(LIKELIEST, probabilities.shape[-1]), dim=-1)
+    if bool((values.sum(-1) < top_p).any()):
+        values, order = probabilities.sort(dim=-1, descending=True)
+    return values, order, values.cumsum(-1) - values < top_p
 
 
 def _from_nucleus(probabilities: Tensor, uniforms: Tensor, top_p: float) -> Tensor:
-    vocabulary = probabilities.shape[-1]
-    values, order = probabilities.topk(min(LIKELIEST, vocabulary), dim=-1)
-    if bool((values.sum(-1) < top_p).any()):
-        values, order = probabilities.sort(dim=-1, descending=True)
-    before = values.cumsum(-1) - values
-    chosen = _from_weights(torch.where(before < top_p, values, 0.0), uniforms)
+    values, order, inside = find_nucleus(probabilities, top_p)
+    chosen = _from_weights(torch.where(inside, values, 0.0), uniforms)
     return order.gather(-1, chosen[:, None])[:, 0]
 
 

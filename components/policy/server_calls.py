@@ -62,6 +62,43 @@ def _plain(call: ToolCall, tools: Sequence[ToolSchema]) -> tuple[str, object]:
     return call.name, call.arguments if tools else None
 
 
+def shortest_action(text: str, call_format: CallFormat) -> int | None:
+    """Where the first complete action in `text` ends; None where there is none (or no format that stops)."""
+    if not call_format.stop_after(text):
+        return None
+    return next(end for end in range(1, len(text) + 1) if call_format.stop_after(text[:end]))
+
+
+def plain_messages(
+    messages: Sequence[Message], *, system_role: bool = True, tool_role: bool = False
+) -> list[dict[str, Any]]:
+    """The conversation as text alone, for a server whose chat template has the named roles.
+
+    Without the role, a system message goes in front of the next one, and replies in a row are one message of the
+    user, as `Chat.encode` has it.
+    """
+    found: list[dict[str, Any]] = []
+    held, after_reply = "", False
+    for message in messages:
+        if message.role == "system" and not system_role:
+            held += message.content + "\n\n"
+            continue
+        as_user = message.role == "tool" and not tool_role
+        if as_user and after_reply:
+            found[-1]["content"] += "\n" + message.content
+            continue
+        after_reply = as_user
+        role = "user" if as_user else message.role
+        content = message.content
+        if role == "user":
+            content, held = held + content, ""
+        entry = {"role": role, "content": content}
+        found.append(entry | ({"name": message.name} if role == "tool" and message.name else {}))
+    if held:
+        found.append({"role": "user", "content": held[:-2]})
+    return found
+
+
 def server_messages(
     messages: Sequence[Message], call_format: CallFormat, tools: Sequence[ToolSchema]
 ) -> list[dict[str, Any]]:

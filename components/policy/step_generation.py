@@ -6,7 +6,6 @@ where the caller says so, and the tokens behind them are all that is read again.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, Protocol
@@ -15,7 +14,8 @@ import torch
 from torch import Tensor
 from transformers import Cache, DynamicCache
 
-from components.policy.kv_cache import Prefix, PrefixCache, roomy_cache
+from components.policy.architecture import context_length
+from components.policy.kv_cache import Ids, KeptTurns, Prefix, PrefixCache, pad_left, roomy_cache
 from components.policy.load import Policy
 from components.policy.noise_sampling import choose_by_noise
 from components.policy.shared_prompts import (
@@ -25,7 +25,6 @@ from components.policy.shared_prompts import (
     use_shared_prompts,
 )
 
-Ids = tuple[int, ...]
 KEPT_TOKENS = 32_768
 
 
@@ -57,13 +56,12 @@ class StepGenerator:
     def __init__(self, policy: Policy, *, kept_tokens: int = KEPT_TOKENS) -> None:
         self.policy = policy
         self._model = policy.model
-        config = policy.model.config.get_text_config()
-        self.context = int(getattr(config, "max_position_embeddings", 0) or 1 << 30)
+        self.context = context_length(policy.model)
         self._shares = supports_shared_prompts(policy.model)
         if self._shares:
             use_shared_prompts(policy.model)
         self._prompts = PrefixCache(policy.model, kept_tokens, max_tokens=kept_tokens)
-        self._turns = _KeptTurns(kept_tokens)
+        self._turns = KeptTurns(kept_tokens)
 
     @torch.inference_mode()
     def sample(self, rows: Sequence[Growing], *, temperature: float, top_p: float) -> None:
@@ -85,7 +83,7 @@ class StepGenerator:
                 row = alive[place]
                 if row.take(token_id, logprob):
                     going.append(place)
-                if self._shares and (reached := row.reached()):
+                if reading.keeps and (reached := row.reached()):
                     self._turns.keep((row.prompt, reached), reading.tail(place, len(reached)))
             if not going:
                 return
@@ -116,41 +114,11 @@ class StepGenerator:
         self._turns.clear()
 
 
-class _KeptTurns:
-    """Keys and values of turns' beginnings by (prompt, the turn's ids), the oldest given up first."""
-
-    def __init__(self, max_tokens: int) -> None:
-        self._max_tokens = max_tokens
-        self._tokens = 0
-        self._kept: OrderedDict[tuple[Ids, Ids], Prefix] = OrderedDict()
-
-    def keep(self, point: tuple[Ids, Ids], states: Prefix) -> None:
-        """states: of the prompt's last token and of the turn up to its last but one, (1, heads, tokens, size)."""
-        if point in self._kept or len(point[1]) > self._max_tokens:
-            return
-        self._kept[point] = states
-        self._tokens += len(point[1])
-        while self._tokens > self._max_tokens:
-            given_up, _ = self._kept.popitem(last=False)
-            self._tokens -= len(given_up[1])
-
-    def find(self, point: tuple[Ids, Ids]) -> Prefix | None:
-        """What was kept for the point."""
-        if point in self._kept:
-            self._kept.move_to_end(point)
-        return self._kept.get(point)
-
-    def clear(self) -> None:
-        """Forget all."""
-        self._kept.clear()
-        self._tokens = 0
-
-
 class _Reading:
     """A batch of rows and what the model has read of them.
 
     points: (context, own) ids, sorted, `own` at least one id. keep: whether kept turns are looked for.
-    logits: (rows, vocabulary) behind the last token.
+    logits: (rows, vocabulary) behind the last token. keeps: whether `tail` gives what a kept turn is made of.
     """
 
     def __init__(self, owner: StepGenerator, points: Sequence[tuple[Ids, Ids]], *, keep: bool = True) -> None:
@@ -159,6 +127,7 @@ class _Reading:
         self._device = self._model.device
         if not self._shares or not all(context for context, _ in points):
             points, keep = [((), (*context, *own)) for context, own in points], False
+        self.keeps = keep and self._shares
         self._contexts = [context for context, _ in points]
         self._states = {
             context: owner._prompts.get(context) for context in dict.fromkeys(self._contexts) if context
@@ -167,16 +136,11 @@ class _Reading:
         known = [states[0][0].shape[2] if states else 0 for states in kept]
         most = max(known)
         rests = [own[count:] for (_, own), count in zip(points, known, strict=True)]
-        width = max(map(len, rests))
-        ids = torch.zeros(len(points), width, dtype=torch.long)
-        self._mask = torch.zeros(len(points), most + width, dtype=torch.bool)
-        positions = torch.zeros_like(ids)
-        for row, ((context, own), count) in enumerate(zip(points, known, strict=True)):
-            start = width - len(rests[row])
-            ids[row, start:] = torch.tensor(rests[row])
-            self._mask[row, most - count : most] = True
-            self._mask[row, most + start :] = True
-            positions[row, start:] = torch.arange(count, len(own)) + len(context)
+        starts = [len(context) + count for (context, _), count in zip(points, known, strict=True)]
+        ids, real, positions = pad_left(rests, starts)
+        width = ids.shape[1]
+        behind_padding = torch.arange(most) >= most - torch.tensor(known)[:, None]
+        self._mask = torch.cat([behind_padding, real], dim=1)
         self._mask = self._mask.to(self._device)
         self._lengths = torch.tensor([len(context) + len(own) for context, own in points])
         self._cache = self._begin(kept, known)

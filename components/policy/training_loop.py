@@ -23,10 +23,11 @@ from components.contracts.records import Record
 from components.policy.checkpoints import CheckpointCallback, Checkpoints
 from components.policy.distributed import is_first_process, process_count
 from components.policy.step_trainer import Example, Objective, Steps, StepTrainer
-from components.policy.training_schedule import find_families, plan_steps, shares
+from components.policy.training_schedule import find_families, plan_steps, shares, warm_up_steps
 from components.policy.training_settings import TrainingSettings
 from components.policy.tree_attention import supports_trees
 
+FEW_STEPS = 4  # with fewer, Adam's moments are of hardly any gradients
 SCHEDULERS = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
 
 
@@ -98,12 +99,20 @@ def train_steps(
             f"{settings.stage}_settings: batch_size: {settings.batch_size} of {len(examples)} examples: a step of "
             f"{smallest} can't be shared by {processes} processes; expected at least one for each"
         )
+    if len(steps) < FEW_STEPS and is_first_process():
+        print(
+            f"[{settings.stage}] few optimizer steps: {len(steps)}, of {len(examples)} examples with batch_size "
+            f"{settings.batch_size}; a smaller batch_size gives more",
+            flush=True,
+        )
     shared = [shares(step, processes, together=siblings) for step in steps]
     keeper = CheckpointCallback(checkpoints) if checkpoints is not None else None
     with work_folder(_device(model), settings.stage) as work, tempfile.TemporaryDirectory() as own:
+        arguments = training_arguments(settings, work, device=_device(model), saves=keeper is not None)
+        arguments.warmup_steps = warm_up_steps(len(steps), settings.warmup)
         trainer = StepTrainer(
             model,
-            training_arguments(settings, work, device=_device(model), saves=keeper is not None),
+            arguments,
             Steps(examples, [share for step in shared for share in step]),
             objective,
             micro_batch=settings.micro_batch,
@@ -151,7 +160,6 @@ def training_arguments(
         remove_unused_columns=False,
         learning_rate=settings.learning_rate,
         lr_scheduler_type=SCHEDULERS[settings.scheduler],
-        warmup_steps=settings.warmup,
         weight_decay=settings.weight_decay,
         adam_beta2=settings.beta2,
         max_grad_norm=settings.max_grad_norm,

@@ -5,6 +5,7 @@ would have, however often it was stopped.
 """
 
 import itertools
+import math
 import random
 from array import array
 from collections import deque
@@ -90,6 +91,14 @@ def plan_phases(
         for epoch in range(epochs)
         for step in _fill_batches(_shuffled(chosen, f"{seed}/{phase}/{epoch}"), known, wanted)
     ]
+
+
+def warm_up_steps(steps: int, share: float) -> int:
+    """Over how many of `steps` the learning rate rises from 0: the share, rounded up, at most all but the last.
+
+    So a training of a single step is not one at learning rate 0.
+    """
+    return max(0, min(math.ceil(steps * share), steps - 1))
 
 
 def batch_sizes(count: int, batch_size: int, processes: int = 1) -> list[int]:

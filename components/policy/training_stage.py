@@ -1,7 +1,7 @@
 """A stage that trains an adapter, from artifact to artifact: all but what it learns from, and how.
 
 open -> prepare -> train -> figures; or, where the run does not use the stage, the adapter that came in is handed
-on, for which torch is not loaded.
+on, for which torch is not loaded. So it is where there is nothing to train on, if something was trained into it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from components.contracts.artifacts import Artifact, ArtifactWriter
+from components.contracts.artifacts import Artifact, ArtifactWriter, open_artifact
+from components.contracts.errors import NothingToLearnError
 from components.contracts.jsonl import write_records
 from components.contracts.methods import is_on
 from components.contracts.pages import write_page
@@ -22,7 +23,7 @@ from components.policy.distributed import (
     run_in_processes,
     take_own_device,
 )
-from components.policy.hand_on import hand_adapter_on
+from components.policy.hand_on import OFF, UNTRAINED, hand_adapter_on
 from components.policy.training_settings import TrainingSettings
 from components.storage import open_input, write_output
 
@@ -74,11 +75,11 @@ class TrainingStage(Protocol[Prepared, Row]):
         ...
 
     def open(self, opened: Artifact) -> tuple[str, Iterator[Any]]:
-        """The same with the records themselves; InputError where there is none."""
+        """The same with the records themselves; NothingToLearnError where there is none."""
         ...
 
     def prepare(self, records: Iterator[Any], chat: Chat) -> Prepared:
-        """Records become token ids; InputError where none can be trained on."""
+        """Records become token ids; NothingToLearnError where none can be trained on."""
         ...
 
     def train(self, model: Any, prepared: Prepared, checkpoints: Checkpoints | None) -> TrainingResult[Row]:
@@ -101,33 +102,55 @@ class TrainingStage(Protocol[Prepared, Row]):
 def run_stage(stage: TrainingStage[Prepared, Row], given: StageInputs) -> None:
     """Train, in one process an accelerator, and write `adapter/1`; or hand `given.initial` on.
 
+    A stage with nothing to train on hands a trained adapter on; so it does with any where that was foreseen.
+
     Raises:
-        InputError: artifacts or model can't be used; nothing can be trained on.
+        InputError: artifacts or model can't be used.
+        NothingToLearnError: nothing can be trained on, and nothing was trained into `given.initial`.
         NonFiniteError: a loss or gradient was NaN or infinite; checkpoints before it stay.
     """
     if not is_on(stage.name, given.method):
-        opened = open_input(given.source.path, stage.schema, given.artifact_store)
-        hand_adapter_on(
-            stage.title,
-            stage.settings,
-            given.base_model,
-            given.artifact_store,
-            given.adapter,
-            given.metrics,
-            given.report,
-            given.initial,
-            call_format=stage.call_format(opened),
-        )
+        _hand_on(stage, given)
     elif processes := missing_processes():
         found = run_in_processes(f"components.{stage.name}", processes, _options(stage.source, given))
         _log(found, given.metrics)
     else:
         take_own_device()
-        _train(stage, given)
+        try:
+            _train(stage, given)
+        except NothingToLearnError as nothing:
+            if not nothing.foreseen and not _was_trained(given.initial):
+                raise
+            if is_first_process():
+                print(
+                    f"[{stage.name}] NOTHING TO LEARN FROM: {nothing}; the adapter is handed on", flush=True
+                )
+            _hand_on(stage, given, str(nothing))
+
+
+def _hand_on(stage: TrainingStage[Prepared, Row], given: StageInputs, why: str = OFF) -> None:
+    opened = open_input(given.source.path, stage.schema, given.artifact_store)
+    hand_adapter_on(
+        stage.title,
+        stage.settings,
+        given.base_model,
+        given.artifact_store,
+        given.adapter,
+        given.metrics,
+        given.report,
+        given.initial,
+        call_format=stage.call_format(opened),
+        why=why,
+    )
+
+
+def _was_trained(initial: Any) -> bool:
+    """Whether an adapter came in that is not one with which the policy is the base model itself."""
+    return initial is not None and UNTRAINED not in open_artifact(initial.path, "adapter/1").manifest.details
 
 
 def _options(source: str, given: StageInputs) -> dict[str, str]:
-    """Those of the stage's command line, see `training_command`."""
+    """Those of the stage's command line, see `contracts.stage_command`."""
     return {
         source: given.source.path,
         "base-model": given.base_model,
@@ -166,7 +189,7 @@ def _train(stage: TrainingStage[Prepared, Row], given: StageInputs) -> None:
     if before is None:
         return
     figures = stage.figures(prepared, result, seconds=time.monotonic() - began)
-    figures["moved"] = moved(policy.model, before)
+    figures |= {"trained": 1.0, "moved": moved(policy.model, before)}
 
     with write_output(given.adapter.path, "adapter/1", store) as writer:
         save_weights(policy.model, policy.tokenizer, writer.folder, base_model)

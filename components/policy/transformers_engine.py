@@ -13,12 +13,14 @@ from transformers import Cache, DynamicCache
 from components.contracts.errors import InputError
 from components.contracts.records import FinishReason
 from components.contracts.tool_calls import get_call_format
+from components.policy.architecture import attends_to_all, context_length
 from components.policy.card import check_adapter
 from components.policy.chat import Encoding
 from components.policy.engine import Completion, Conversation, Sampling
-from components.policy.kv_cache import PrefixCache, common_length, roomy_cache
+from components.policy.kv_cache import Ids, Prefix, PrefixCache, pad_left, roomy_cache
 from components.policy.load import Policy, load_policy
 from components.policy.offsets import TextGrower
+from components.policy.prompt_groups import FORWARD_ON_CPU, FORWARD_ON_GPU, PromptGroup, plan_groups
 from components.policy.sampling import choose_tokens, draw_uniforms
 from components.policy.settings import EngineSettings
 
@@ -53,11 +55,9 @@ class TransformersEngine:
         self._model = policy.model
         self._batch_size = batch_size
         self._prefixes = PrefixCache(policy.model, prefix_cache)
-        config = policy.model.config.get_text_config()
-        self.context = int(getattr(config, "max_position_embeddings", 0) or 1 << 30)
+        self.context = context_length(policy.model)
         # A window over the last tokens would count the padding behind the prefix as tokens.
-        kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
-        self._shares = kinds == {"full_attention"} and not getattr(config, "sliding_window", None)
+        self._shares = attends_to_all(policy.model)
 
     @classmethod
     def open(cls, base_model: str, adapter: Path | None, settings: EngineSettings) -> TransformersEngine:
@@ -87,9 +87,8 @@ class TransformersEngine:
         fitting = [row for row in rows if len(row.prompt) < self.context]
         # Alike in length: little padding. Equal prompts beside each other: read once.
         fitting.sort(key=lambda row: (len(row.prompt), row.prompt))
-        shared = self._shared_length(fitting)
         for start in range(0, len(fitting), self._batch_size):
-            self._sample(fitting[start : start + self._batch_size], shared, sampling)
+            self._sample(fitting[start : start + self._batch_size], sampling)
         return [self._completion(row) for row in rows]
 
     def count_tokens(self, conversation: Conversation) -> int:
@@ -115,15 +114,9 @@ class TransformersEngine:
             grower.add(token_id)
         return _Row(index, encoding.ids, given, uniforms, grower)
 
-    def _shared_length(self, rows: Sequence[_Row]) -> int:
-        """How many first tokens are read once for all rows; each keeps at least one of its own."""
-        if not self._shares or not rows:
-            return 0
-        return min(common_length([tuple(row.prompt) for row in rows]), len(rows[0].prompt) - 1)
-
-    def _sample(self, rows: list[_Row], shared: int, sampling: Sampling) -> None:
+    def _sample(self, rows: list[_Row], sampling: Sampling) -> None:
         """Sample the turns of one batch."""
-        cache, mask, logits = self._read_prompts(rows, shared)
+        cache, mask, logits = self._read_prompts(rows)
         lengths = torch.tensor([len(row.prompt) for row in rows], device=mask.device)
         alive = list(rows)  # rows of the cache, in its order
         for step in range(sampling.max_new_tokens):
@@ -153,26 +146,22 @@ class TransformersEngine:
                 logits_to_keep=1,
             ).logits[:, -1]
 
-    def _read_prompts(self, rows: Sequence[_Row], shared: int) -> tuple[Cache, Tensor, Tensor]:
-        """Read the prompts: [shared prefix][padding][rest] a row, equal prompts once.
+    def _read_prompts(self, rows: Sequence[_Row]) -> tuple[Cache, Tensor, Tensor]:
+        """Read the prompts: [padding][what its group shares][padding][rest] a row, equal prompts once.
 
         Returns the cache, the attention mask (rows, tokens) and the next token's logits (rows, vocabulary).
         """
         device = self._model.device
-        distinct: dict[tuple[int, ...], int] = {}
-        places = [distinct.setdefault(tuple(row.prompt), len(distinct)) for row in rows]
-        rests = [prompt[shared:] for prompt in distinct]
-        width = max(map(len, rests))
-        ids = torch.zeros(len(rests), width, dtype=torch.long)
-        mask = torch.zeros(len(rests), shared + width, dtype=torch.long)
-        mask[:, :shared] = 1
-        positions = torch.zeros_like(ids)
-        for i, rest in enumerate(rests):
-            ids[i, width - len(rest) :] = torch.tensor(rest)
-            mask[i, shared + width - len(rest) :] = 1
-            positions[i, width - len(rest) :] = torch.arange(shared, shared + len(rest))
-        mask = mask.to(device)
-        cache = self._cache(list(next(iter(distinct))[:shared]), len(rests))
+        prompts = sorted({tuple(row.prompt) for row in rows})
+        places = {prompt: place for place, prompt in enumerate(prompts)}
+        groups = self._groups(prompts)
+        first = max(group.shared for group in groups)
+        shared = [group.shared for group in groups for _ in range(group.start, group.end)]
+        rests = [prompt[known:] for prompt, known in zip(prompts, shared, strict=True)]
+        ids, real, positions = pad_left(rests, shared)
+        known = torch.arange(first) >= first - torch.tensor(shared)[:, None]
+        mask = torch.cat([known, real], dim=1).long().to(device)
+        cache = self._cache(prompts, groups, first)
         logits = self._model(
             input_ids=ids.to(device),
             attention_mask=mask,
@@ -181,16 +170,46 @@ class TransformersEngine:
             use_cache=True,
             logits_to_keep=1,
         ).logits[:, -1]
-        if len(rests) == len(rows):
+        order = [places[tuple(row.prompt)] for row in rows]
+        if order == list(range(len(prompts))):
             return cache, mask, logits
-        spread = torch.tensor(places, device=device)
+        spread = torch.tensor(order, device=device)
         cache.batch_select_indices(spread)
         return cache, mask[spread], logits[spread]
 
-    def _cache(self, prefix: list[int], rows: int) -> Cache:
+    def _groups(self, prompts: Sequence[Ids]) -> list[PromptGroup]:
+        if not self._shares:
+            return [PromptGroup(0, len(prompts), 0)]
+        forward = FORWARD_ON_CPU if self._model.device.type == "cpu" else FORWARD_ON_GPU
+        return plan_groups(prompts, forward=forward)
+
+    def _cache(self, prompts: Sequence[Ids], groups: Sequence[PromptGroup], width: int) -> Cache:
+        """A cache in which each prompt's row has read what its group shares, right-aligned in `width` tokens."""
         if not self._shares:
             return DynamicCache(config=self._model.config.get_text_config())
-        return roomy_cache(self._prefixes.get(prefix) if prefix else None, rows)
+        if not width:
+            return roomy_cache()
+        if len(groups) == 1:
+            return roomy_cache(self._prefixes.get(prompts[0][:width]), len(prompts))
+        filled: Prefix = []
+        for group in groups:
+            if not group.shared:
+                continue
+            states = self._prefixes.get(prompts[group.start][: group.shared])
+            filled = filled or [
+                (
+                    keys.new_zeros(len(prompts), keys.shape[1], width, keys.shape[3]),
+                    values.new_zeros(len(prompts), values.shape[1], width, values.shape[3]),
+                )
+                for keys, values in states
+            ]
+            for pair, read in zip(filled, states, strict=True):
+                for rows, one in zip(pair, read, strict=True):
+                    rows[group.start : group.end, :, width - group.shared :] = one
+        cache = roomy_cache()
+        for layer, (keys, values) in enumerate(filled):
+            cache.update(keys, values, layer)
+        return cache
 
     def _take(self, row: _Row, token_id: int, logprob: float) -> None:
         """Append a sampled token to the row, and see whether the turn has ended."""

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from components.policy.architecture import attends_to_all
+
 DENSE_TOKENS = 4096  # a boolean mask of 16 MiB
 ATTENTION = "tree"  # our name among transformers' attention functions
 DENSE_ATTENTION = ("sdpa", "eager")
@@ -24,11 +26,9 @@ def supports_trees(model: Any) -> bool:
     """
     base = _unwrapped(model)
     config = base.config.get_text_config()
-    kinds = getattr(config, "layer_types", None)
-    full = not getattr(config, "sliding_window", None) if kinds is None else set(kinds) == {"full_attention"}
     rotary = getattr(config, "rope_parameters", None) or getattr(config, "rope_theta", None)
     return bool(
-        full
+        attends_to_all(base)
         and rotary
         and not base._is_stateful
         and base.config._attn_implementation in (*DENSE_ATTENTION, "flex_attention", ATTENTION)

@@ -2,18 +2,11 @@
 
 import sys
 
-from components.policy.training_command import run_training, training_parser
+from components.contracts.stage_command import StageCommand
+from components.policy.finite import NonFiniteError
+from components.ppo.component import ppo
 
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the stage; 2 when an input can't be used or training ran into a number that is not finite."""
-    description = "Improve the policy by PPO on a reward for the errors of its tool calls."
-    given = training_parser("ppo", description, "demo_calls").parse_args(arguments)
-    # Late, so that --help and a wrong option are answered at once.
-    from components.ppo.run import run
-
-    return run_training(given, run)
-
+main = StageCommand(ppo.python_func, failures=(NonFiniteError,))
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -9,6 +9,7 @@ from components.contracts.methods import is_on
 from components.contracts.pages import write_page
 from components.contracts.policy_card import read_card
 from components.contracts.records import LabeledTrace
+from components.policy.architecture import context_length
 from components.policy.card import check_card, make_card, write_card
 from components.policy.checkpoints import open_checkpoints
 from components.policy.distance import effective_weights, moved
@@ -120,7 +121,7 @@ def run(
 
 def find_samples(records: Iterator[LabeledTrace], policy: Policy, settings: PPOSettings) -> PromptSet:
     """The prompts to answer; what can't be one is counted, and said in the log."""
-    context = int(getattr(policy.model.config.get_text_config(), "max_position_embeddings", 0) or 1 << 30)
+    context = context_length(policy.model)
     found = read_samples(
         records,
         policy.chat,

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from components.contracts.errors import InputError
 from components.contracts.jsonl import read_records, write_records
 from components.contracts.methods import is_on
 from components.contracts.pages import write_page
@@ -38,9 +37,11 @@ def run(
     labeled: artifact labeled_traces/1. pairs, metrics, report: KFP artifacts. kind: replaces the settings'.
     method: the run's ways of training; unless `dpo` is one of them nothing is read and there are no pairs.
 
+    Where no question gives a pair the log and the artifact's detail `no_pair` say what was missing and what to
+    change; whether the run ends there is for the stage that learns from them to say.
+
     Raises:
-        InputError: settings, kind, method or artifact can't be used, or there is no pair (what was
-            missing, question by question, and what to change).
+        InputError: settings, kind, method or artifact can't be used.
     """
     parsed = PreferencesSettings.parse(settings, json.dumps({"kind": kind}) if kind else "")
     if not is_on(METHOD, method):
@@ -55,14 +56,17 @@ def run(
         opened = open_input(labeled.path, "labeled_traces/1", artifact_store)
         path = opened.path("traces.jsonl")
         plan = read_plan(path, parsed)
-        if not plan.pairs:
-            raise InputError(nothing_to_pair(plan, parsed))
+        why = "" if plan.pairs else nothing_to_pair(plan, parsed)
+        if why:
+            print(f"[preferences] NO PAIR: {why}", flush=True)
         summary = Summary(parsed.kind, plan)
         with write_output(pairs.path, "preference_pairs/1", artifact_store) as writer:
             writer.lineage["labeled"] = opened.digest
             write_records(writer.folder / "pairs.jsonl", _counted(build_pairs(path, plan, parsed), summary))
             _write_summary(writer.folder / "report.json", summary)
             writer.details["settings"] = parsed.model_dump(mode="json")
+            if why:
+                writer.details["no_pair"] = why
             writer.counts.update(summary.counts())
     for name, value in summary.metrics().items():
         metrics.log_metric(name, value)

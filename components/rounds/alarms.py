@@ -1,27 +1,38 @@
 """Signs that self-training collapses, each with its numbers in one sentence.
 
-A severe alarm ends the rounds, and the round whose policy it is about hurt. Accuracy and tool use are the new
-policy's. What practice tells is about the policy that sampled it, with which the round began, and is held
-against the first round's: such an alarm is charged to that policy's round.
+A severe alarm ends the rounds. Accuracy and tool use are the new policy's, whose round hurt by a severe one. What
+practice tells is about the policy that sampled it, with which the round began, and is held against the first
+round's; it changes nothing about which round is best.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from components.rounds.records import Alarm, Difference, GroupRates, Practice, RoundRecord
 from components.rounds.settings import RoundsSettings
 from components.rounds.words import called, percent, points, points_between
 from components.scoring.groups import NEEDS_TOOL, NO_TOOL, OVERALL
 
+
+class Sampler(NamedTuple):
+    """The round whose policy sampled what a round practised, and what sentences call it."""
+
+    number: int
+    name: str
+
+
 _ROUNDING = 1e-9  # shares are sums of counts: exactly a threshold must not be past it by a rounding error
 
 
 def sound_practice(
-    practice: Practice | None, sampler: int, earlier: Sequence[RoundRecord], settings: RoundsSettings
+    practice: Practice | None, earlier: Sequence[RoundRecord], settings: RoundsSettings
 ) -> tuple[Alarm, ...]:
-    """The alarms of what a round practised. sampler: whose policy sampled it. earlier: from the base model on."""
+    """The alarms of what the round after `earlier` (from the base model on) practised."""
     if practice is None:
         return ()
     first = next((record.practice for record in earlier if record.practice is not None), None)
+    number = earlier[-1].next_begins_with
+    sampler = Sampler(number, called(earlier, number))
     return (
         *(_sampled_nats(practice, first, sampler, settings) if first else ()),
         *(_diversity(practice, first, sampler, settings) if first else ()),
@@ -37,17 +48,16 @@ def sound(
     settings: RoundsSettings,
 ) -> tuple[Alarm, ...]:
     """The alarms of a round's own policy. to_best: its accuracy minus that of round `best`."""
-    number = len(earlier)
     return (
-        *_accuracy(to_best, best, number, settings),
+        *_accuracy(to_best, called(earlier, best), len(earlier), settings),
         *_tool_use(groups, earlier, settings),
         *_runaway(groups, earlier, settings),
     )
 
 
-def _accuracy(found: Difference, best: int, number: int, settings: RoundsSettings) -> Iterator[Alarm]:
+def _accuracy(found: Difference, best: str, number: int, settings: RoundsSettings) -> Iterator[Alarm]:
     interval = f"{100 * settings.confidence:g} % interval {points_between(found)}"
-    fell = f"Accuracy fell by {points(-found.mean)} against {called(best)} ({interval})"
+    fell = f"Accuracy fell by {points(-found.mean)} against {best} ({interval})"
     if found.mean < -settings.margin - _ROUNDING:
         allowed = f"{fell}; {points(settings.margin)} is the most allowed."
         yield _alarm("accuracy_fall", number, found.mean, -settings.margin, allowed, severe=True)
@@ -94,19 +104,21 @@ def _runaway(
         yield _alarm("tool_use_runaway", len(earlier), rate, most, said)
 
 
-def _sampled_nats(now: Practice, first: Practice, sampler: int, settings: RoundsSettings) -> Iterator[Alarm]:
+def _sampled_nats(
+    now: Practice, first: Practice, sampler: Sampler, settings: RoundsSettings
+) -> Iterator[Alarm]:
     if now.sampled_nats is None or not first.sampled_nats:
         return
     needed = settings.min_kept_nats * first.sampled_nats
     if now.sampled_nats < needed - _ROUNDING:
         said = (
-            f"The mean of -log p over the tokens that {called(sampler)} sampled is {now.sampled_nats:.3f} nats, in "
-            f"the first round it was {first.sampled_nats:.3f}; at least {needed:.3f} should be left."
+            f"The mean of -log p over the tokens that {sampler.name} sampled is {now.sampled_nats:.3f} nats, at "
+            f"first it was {first.sampled_nats:.3f}; at least {needed:.3f} should be left."
         )
-        yield _alarm("sampled_nats_collapse", sampler, now.sampled_nats, needed, said)
+        yield _alarm("sampled_nats_collapse", sampler.number, now.sampled_nats, needed, said)
 
 
-def _diversity(now: Practice, first: Practice, sampler: int, settings: RoundsSettings) -> Iterator[Alarm]:
+def _diversity(now: Practice, first: Practice, sampler: Sampler, settings: RoundsSettings) -> Iterator[Alarm]:
     texts = ("distinct texts", now.distinct_texts, first.distinct_texts)
     pairs = ("distinct pairs of words", now.distinct_bigrams, first.distinct_bigrams)
     for name, value, reference in (texts, pairs):
@@ -117,21 +129,21 @@ def _diversity(now: Practice, first: Practice, sampler: int, settings: RoundsSet
             continue
         severe = name == texts[0] and value < settings.severe_kept_diversity * reference - _ROUNDING
         said = (
-            f"The share of {name} in what {called(sampler)} sampled is {percent(value)}, in the first round it was "
+            f"The share of {name} in what {sampler.name} sampled is {percent(value)}, at first it was "
             f"{percent(reference)}; at least {percent(needed)} should be left."
         )
-        yield _alarm("diversity_collapse", sampler, value, needed, said, severe=severe)
+        yield _alarm("diversity_collapse", sampler.number, value, needed, said, severe=severe)
         return
 
 
-def _trained(now: Practice, sampler: int, settings: RoundsSettings) -> Iterator[Alarm]:
+def _trained(now: Practice, sampler: Sampler, settings: RoundsSettings) -> Iterator[Alarm]:
     found, needed = now.trained_traces, settings.min_trained_traces
     if found < needed:
         said = (
-            f"Of the {now.traces} traces that {called(sampler)} sampled, {found} are trained on; fewer than {needed} "
+            f"Of the {now.traces} traces that {sampler.name} sampled, {found} are trained on; fewer than {needed} "
             "teach little."
         )
-        yield _alarm("few_trained_traces", sampler, float(found), float(needed), said)
+        yield _alarm("few_trained_traces", sampler.number, float(found), float(needed), said)
 
 
 def _alarm(

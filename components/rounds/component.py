@@ -18,9 +18,6 @@ def rounds(
     best: Output[Model],
     best_labeled: Output[Dataset],
     best_evaluation: Output[Dataset],
-    spare: Output[Model],
-    spare_labeled: Output[Dataset],
-    spare_evaluation: Output[Dataset],
     next_adapter: Output[Model],
     metrics: Output[Metrics],
     report: Output[HTML],
@@ -28,12 +25,11 @@ def rounds(
     best_so_far: Input[Model] = None,
     best_labeled_so_far: Input[Dataset] = None,
     best_evaluation_so_far: Input[Dataset] = None,
-    spare_so_far: Input[Model] = None,
-    spare_labeled_so_far: Input[Dataset] = None,
-    spare_evaluation_so_far: Input[Dataset] = None,
     method: str = "",
+    title: str = "",
+    noun: str = "round",
 ) -> str:
-    """Judge one round against those before it; once a round hurt, later ones hand the adapter on.
+    """Judge one round against those before it; once one hurt or had nothing to train on, later ones hand on.
 
     Args:
         evaluation: Artifact evaluation/1 of this round's adapter, on the validation split.
@@ -46,9 +42,6 @@ def rounds(
         best: Artifact adapter/1 of the best round so far, unchanged.
         best_labeled: Artifact labeled_traces/1 that the best round practised on, unchanged.
         best_evaluation: Artifact evaluation/1 of the best round, unchanged.
-        spare: Artifact adapter/1 that becomes the best if the next round bars this one.
-        spare_labeled: Artifact labeled_traces/1 of the spare's round, unchanged.
-        spare_evaluation: Artifact evaluation/1 of the spare's round, unchanged.
         next_adapter: Artifact adapter/1 that the next round begins with, unchanged.
         metrics: Accuracy, tool use, diversity and mean -log p of sampled tokens by round.
         report: The same for people: a plot over the rounds, alarms and a table, self-contained.
@@ -56,19 +49,16 @@ def rounds(
         best_so_far: Artifact adapter/1 that the round before gave out as best; absent in the first, as all below.
         best_labeled_so_far: Artifact labeled_traces/1 that the round before gave out as best_labeled.
         best_evaluation_so_far: Artifact evaluation/1 that the round before gave out as best_evaluation.
-        spare_so_far: Artifact adapter/1 that the round before gave out as spare.
-        spare_labeled_so_far: Artifact labeled_traces/1 that the round before gave out as spare_labeled.
-        spare_evaluation_so_far: Artifact evaluation/1 that the round before gave out as spare_evaluation.
-        method: Ways of training of this round; "none" when an earlier round hurt.
+        method: Ways of training of this round; "none" when an earlier round ended them.
+        title: What reports call this round, such as "iteration 2"; empty for "round 2" by its number.
+        noun: What reports call rounds, such as "iteration".
 
     Returns:
-        The method of the next round: this round's, or "none" once a round hurt.
+        The method of the next round: this round's, or "none" once rounds ended.
     """
     from components.rounds.run import run
 
     given = (evaluation, adapter, labeled, base, settings, artifact_store)
-    kept = (best, best_labeled, best_evaluation, spare, spare_labeled, spare_evaluation)
-    best_before = (best_so_far, best_labeled_so_far, best_evaluation_so_far)
-    spare_before = (spare_so_far, spare_labeled_so_far, spare_evaluation_so_far)
-    outputs = (history, *kept, next_adapter, metrics, report)
-    return run(*given, *outputs, earlier, *best_before, *spare_before, method)
+    outputs = (history, best, best_labeled, best_evaluation, next_adapter, metrics, report)
+    before = (earlier, best_so_far, best_labeled_so_far, best_evaluation_so_far)
+    return run(*given, *outputs, *before, method, title, noun)

@@ -12,9 +12,8 @@ from components.contracts.artifacts import Artifact
 from components.contracts.errors import InputError
 from components.contracts.jsonl import read_records, write_records
 from components.contracts.records import EvaluationItem
-from components.rounds.choice import accuracy
 from components.rounds.comparison import in_order_of
-from components.rounds.records import Alarm, RoundItem, RoundRecord
+from components.rounds.records import RoundItem, RoundRecord
 from components.scoring.tool_use import METRICS
 
 SPLIT = "validation"  # rounds are chosen among: whatever chooses may not be what judges
@@ -80,33 +79,34 @@ def read_items(evaluation: Artifact, number: int, name: str) -> list[RoundItem]:
     return items
 
 
-def write_history(folder: Path, history: History, page: str) -> None:
-    """Write the files of `rounds/1`."""
+def write_history(folder: Path, history: History, noun: str, page: str) -> None:
+    """Write the files of `rounds/1`. noun: what people call a round."""
     write_records(folder / "rounds.jsonl", history.records)
     write_records(folder / "items.jsonl", (item for items in history.items.values() for item in items))
-    text = json.dumps(summary_of(history.records), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(summary_of(history.records, noun), indent=2, ensure_ascii=False, allow_nan=False)
     (folder / "summary.json").write_text(text + "\n", encoding="utf-8")
     (folder / "report.html").write_text(page, encoding="utf-8")
 
 
-def summary_of(records: Sequence[RoundRecord]) -> dict[str, JsonValue]:
+def summary_of(records: Sequence[RoundRecord], noun: str) -> dict[str, JsonValue]:
     """`summary.json`: what was decided, and one short entry a round."""
     last = records[-1]
     alarms = [alarm for record in records for alarm in record.alarms]
-    hurt: list[JsonValue] = [*sorted({alarm.round for alarm in alarms if alarm.severe})]
     return {
         "rounds": last.number,
+        "noun": noun,
         "best": last.best,
-        "best_accuracy": accuracy(records[last.best]),
+        "best_accuracy": records[last.best].accuracy,
         "best_adapter": last.best_adapter,
         "best_adapter_round": last.best_adapter_round,
-        "hurt": hurt,
+        "hurt": [record.number for record in records if record.hurt],
+        "ended": last.ended,
         "handed_on": [record.number for record in records if record.handed_on],
         "alarms": {
             str(number): [alarm.name for alarm in alarms if alarm.round == number]
             for number in sorted({alarm.round for alarm in alarms})
         },
-        "by_round": [_numbers(record, alarms) for record in records],
+        "by_round": [_numbers(record) for record in records],
     }
 
 
@@ -130,17 +130,17 @@ def scalar_metrics(records: Sequence[RoundRecord]) -> dict[str, float]:
             found |= {f"{prefix}_{name}": float(value) for name, value in values if value is not None}
         own = [alarm for alarm in alarms if alarm.round == record.number]
         found[f"{prefix}_alarms"] = float(len(own))
-        found[f"{prefix}_hurt"] = float(any(alarm.severe for alarm in own))
+        found[f"{prefix}_hurt"] = float(record.hurt)
     return found | {"best_round": float(records[-1].best), "rounds": float(records[-1].number)}
 
 
-def _numbers(record: RoundRecord, alarms: Sequence[Alarm]) -> dict[str, JsonValue]:
+def _numbers(record: RoundRecord) -> dict[str, JsonValue]:
     return {
         "number": record.number,
         "title": record.title,
-        "accuracy": accuracy(record),
+        "accuracy": record.accuracy,
         "invoke_rate": record.groups["overall"].invoke_rate,
-        "hurt": any(alarm.severe and alarm.round == record.number for alarm in alarms),
+        "hurt": record.hurt,
         "handed_on": record.handed_on,
         "verdict": record.verdict,
     }

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from components.contracts.records import Difficulty, EvaluationItem, Record
+from components.scoring.groups import OVERALL
 from components.scoring.tool_use import Counts, counts_of
 
 AlarmName = Literal[
@@ -59,7 +60,7 @@ class Practice(Record):
 class Alarm(Record):
     """A sign of collapse, in one sentence. `value` passed `threshold`; a severe one ends the rounds.
 
-    round: whose policy it is about: of practice the one before the round that found it (0: the base model).
+    round: whose policy it is about: of practice the one that the round which found it began with (0: the base model).
     """
 
     name: AlarmName
@@ -73,13 +74,13 @@ class Alarm(Record):
 class RoundRecord(Record):
     """One round; number 0 is the base model.
 
-    adapter: digest, empty for the base model. practised: absent for the base model and when nothing was.
+    adapter: digest, empty for the base model. handed_on: nothing was trained in it. sampler: the round whose
+    policy it began with, which sampled `practice`; that is absent for the base model and when nothing was sampled.
     differences: against "base", "previous" and "best" (the best so far, round `compared_with`): by group
     of questions and metric; empty when handed on. alarms: those that this round found. hurt: a severe one is
-    about this round's policy. ended: a severe one sounded, so that later rounds train nothing. barred: rounds
-    that can't be the best, as far as is known by now. best: the best policy's round so far, 0 for the base
-    model. best_adapter: digest of the best adapter so far, of round `best_adapter_round`. spare_adapter: of
-    the best round with another adapter than this one's, `spare_round`; empty and 0 where there is none.
+    about this round's policy. ended: why later rounds train nothing, as a part of a sentence; empty while they do.
+    best: the best policy's round so far, 0 for the base model. best_adapter: digest of the best adapter so far, of
+    round `best_adapter_round`.
     """
 
     number: int
@@ -90,19 +91,29 @@ class RoundRecord(Record):
     method: str = ""
     handed_on: bool = False
     groups: dict[str, GroupRates]
+    sampler: int = 0
     practice: Practice | None = None
     compared_with: int = 0
     differences: dict[str, dict[str, dict[str, Difference | None]]] = Field(default_factory=dict)
     alarms: tuple[Alarm, ...] = ()
     hurt: bool = False
-    ended: bool = False
-    barred: tuple[int, ...] = ()
+    ended: str = ""
     verdict: str = ""
     best: int = 0
     best_adapter: str = ""
     best_adapter_round: int = 0
-    spare_adapter: str = ""
-    spare_round: int = 0
+
+    @property
+    def accuracy(self) -> float:
+        """The share of right answers over all questions."""
+        value = self.groups[OVERALL].accuracy
+        assert value is not None, "every question is judged"
+        return value
+
+    @property
+    def next_begins_with(self) -> int:
+        """The round whose adapter is handed to the one after this."""
+        return self.best_adapter_round if self.ended else self.number
 
 
 class RoundItem(Record):

@@ -8,10 +8,18 @@ from markupsafe import Markup
 
 from components.contracts.curves import CURVE_STYLE, Plot, Series
 from components.contracts.panels import render_panels
-from components.rounds.choice import accuracy, sampler_of
 from components.rounds.records import Alarm, AlarmName, Difference, GroupRates, Practice, RoundRecord
 from components.rounds.settings import RoundsSettings
-from components.rounds.words import NONE, called, few_questions_note, percent, points_between, signed
+from components.rounds.words import (
+    NONE,
+    begin,
+    called,
+    few_questions_note,
+    none_is_better,
+    percent,
+    points_between,
+    signed,
+)
 from components.scoring.groups import DIFFICULTIES, NEEDS_TOOL, NO_TOOL, OVERALL, group_label
 
 GROUP_TITLES = {OVERALL: "all questions", NEEDS_TOOL: "need a tool", NO_TOOL: "need no tool"}
@@ -44,8 +52,11 @@ ALARMS_IN: dict[AlarmName, str] = {
 }
 
 
-def render_report(records: Sequence[RoundRecord], settings: RoundsSettings) -> str:
-    """The page as text. records: from the base model on. Titles are escaped, nothing is loaded from anywhere."""
+def render_report(records: Sequence[RoundRecord], settings: RoundsSettings, noun: str = "round") -> str:
+    """The page as text. Titles are escaped, nothing is loaded from anywhere.
+
+    records: from the base model on. noun: what people call a round.
+    """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("components.rounds"),
         autoescape=True,
@@ -55,8 +66,8 @@ def render_report(records: Sequence[RoundRecord], settings: RoundsSettings) -> s
     )
     last = records[-1]
     return environment.get_template("report.html.j2").render(
-        headline=_headline(records),
-        figure=Markup(_figure(records)),  # render_panels escapes what it is given
+        headline=_headline(records, noun),
+        figure=Markup(_figure(records, noun)),  # render_panels escapes what it is given
         curve_style=Markup(CURVE_STYLE),
         note=few_questions_note(records, settings.confidence),
         rounds=[(record, _alarms(records, record.number)) for record in records],
@@ -65,28 +76,27 @@ def render_report(records: Sequence[RoundRecord], settings: RoundsSettings) -> s
         practice=_practice_rows(records),
         best=last.best,
         best_adapter=last.best_adapter,
-        best_adapter_round=last.best_adapter_round,
-        called=called,
+        best_adapter_of=called(records, last.best_adapter_round),
+        noun=noun,
         percent=percent,
-        accuracy=accuracy,
         confidence=f"{100 * settings.confidence:g}",
         samples=settings.samples,
     )
 
 
-def _headline(records: Sequence[RoundRecord]) -> str:
-    last = records[-1]
-    base, best = accuracy(records[0]), accuracy(records[last.best])
-    if not last.best:
-        left = " that is left" if any(accuracy(records[number]) > base for number in last.barred) else ""
-        return f"No round{left} is better than the base model, which is right on {percent(base)} of the questions."
+def _headline(records: Sequence[RoundRecord], noun: str) -> str:
+    base, best = records[0], records[records[-1].best]
+    if best is base:
+        return (
+            f"{none_is_better(records, noun)}, which is right on {percent(base.accuracy)} of the questions."
+        )
     return (
-        f"{called(records[-1].best).capitalize()} is the best: right on {percent(best)} of the questions, where "
-        f"the base model is on {percent(base)}."
+        f"{begin(best.title)} is the best: right on {percent(best.accuracy)} of the questions, where the base model "
+        f"is on {percent(base.accuracy)}."
     )
 
 
-def _figure(records: Sequence[RoundRecord]) -> str:
+def _figure(records: Sequence[RoundRecord], noun: str) -> str:
     """One figure. Practice stands at the round whose policy sampled it, as what was judged of that policy does."""
     thirds = [group for group in DIFFICULTIES if group in records[0].groups]
     by_difficulty = [_of_group(records, group, "accuracy") for group in thirds]
@@ -110,7 +120,7 @@ def _figure(records: Sequence[RoundRecord]) -> str:
         Plot("Trained traces", trained, percent=True, most=1.0),
     ]
     across = (0.0, float(records[-1].number))
-    return render_panels("Over the rounds", panels, x_label="policy after round", across=across)
+    return render_panels(f"Over the {noun}s", panels, x_label="policy, by its number below", across=across)
 
 
 def _by_group(records: Sequence[RoundRecord], metric: str) -> list[Series]:
@@ -135,10 +145,10 @@ def _title_of(group: str) -> str:
 
 def _band(records: Sequence[RoundRecord]) -> list[tuple[float, float, float]]:
     """Where the interval of the difference to the base model puts each round's accuracy."""
-    base = accuracy(records[0])
+    base = records[0].accuracy
     found = [(0.0, base, base)]
     for record in records[1:]:
-        judged = records[record.best_adapter_round] if record.handed_on else record
+        judged = records[record.sampler] if record.handed_on else record
         interval = judged.differences.get("base", {}).get(OVERALL, {}).get("accuracy")
         if interval is not None:
             found.append((float(record.number), base + interval.low, base + interval.high))
@@ -153,7 +163,7 @@ def _practice(label: str, records: Sequence[RoundRecord], name: str, place: str 
 
 def _by_sampler(records: Sequence[RoundRecord]) -> dict[int, Practice]:
     """What each round's policy sampled, by the number of that round, in order."""
-    return {sampler_of(records[: record.number])[0]: record.practice for record in records if record.practice}
+    return {record.sampler: record.practice for record in records if record.practice}
 
 
 def _alarms(records: Sequence[RoundRecord], number: int) -> list[Alarm]:

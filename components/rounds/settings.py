@@ -48,7 +48,7 @@ class RoundsSettings(StageSettings):
         default=0.1,
         ge=0.0,
         le=1.0,
-        description="less than this share of the first round's distinct texts left: the round hurt",
+        description="less than this share of the first round's distinct texts left: the rounds end",
     )
     min_called_share: float = Field(
         default=0.1,

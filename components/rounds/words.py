@@ -9,9 +9,14 @@ NONE = "\u2013"
 FEW_QUESTIONS = 100  # below it one standard error of a share is up to 5 points
 
 
-def called(number: int) -> str:
-    """A round in a sentence; number 0 is the base model."""
-    return f"round {number}" if number else "the base model"
+def called(records: Sequence[RoundRecord], number: int) -> str:
+    """A round in a sentence, by its title; number 0 is the base model. records: from the base model on."""
+    return records[number].title if number else "the base model"
+
+
+def begin(text: str) -> str:
+    """The text as it begins a sentence."""
+    return text[:1].upper() + text[1:]
 
 
 def percent(share: float | None) -> str:
@@ -44,6 +49,12 @@ def few_questions_note(records: Sequence[RoundRecord], confidence: float) -> str
     record = judged[-1]
     return (
         f"Only {asked} validation questions: the {100 * confidence:g} % interval of the accuracy of "
-        f"{called(record.number)} against {called(record.compared_with)} is {points(found.high - found.low)} wide "
+        f"{record.title} against {called(records, record.compared_with)} is {points(found.high - found.low)} wide "
         f"({points_between(found)}), so that smaller differences may be chance."
     )
+
+
+def none_is_better(records: Sequence[RoundRecord], noun: str) -> str:
+    """The beginning of a sentence on rounds of which the base model is the best. noun: what people call a round."""
+    some_hurt = any(record.hurt and record.accuracy > records[0].accuracy for record in records)
+    return f"No {noun}{' that did not hurt' if some_hurt else ''} is better than the base model"

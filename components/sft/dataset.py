@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from components.contracts.errors import InputError
+from components.contracts.errors import NothingToLearnError
 from components.contracts.records import LabeledTrace
 from components.policy.key_tokens import key_weight
 from components.rollout.shown import check_trace, sampled_turns, shown_prompt
@@ -107,7 +107,7 @@ def prepare_examples(
         prepared.key_tokens += len(keys)
         prepared.key_token_weight += sum(example.weights[position] for position in keys)
     if not prepared.examples:
-        raise InputError(_nothing_left(prepared, max_tokens))
+        raise NothingToLearnError(_nothing_left(prepared, max_tokens))
     return prepared
 
 

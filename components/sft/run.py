@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from components.contracts.artifacts import Artifact, ArtifactWriter
+from components.contracts.data_share import in_share
 from components.contracts.records import LabeledTrace
 from components.policy.training_stage import StageInputs, run_stage
 from components.rollout.shown import call_format_of, peek_call_format
@@ -64,9 +65,10 @@ class SupervisedTuning:
         return peek_call_format(opened, "a turn to train on")
 
     def prepare(self, records: Iterator[LabeledTrace], chat: Chat) -> Prepared:
-        """See `prepare_examples`."""
+        """See `prepare_examples`; of the questions only those in `data_share`."""
+        share, seed = self.settings.data_share, self.settings.seed
         return prepare_examples(
-            records,
+            (trace for trace in records if in_share(trace.question.id, share, seed)),
             chat,
             max_tokens=self.settings.max_tokens,
             key_tokens=self.settings.key_tokens,

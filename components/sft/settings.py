@@ -74,3 +74,9 @@ class SFTSettings(TrainingSettings):
         description="easy_to_hard: the easy third of the examples first, then the medium, then the hard one, each for "
         "`epochs`; mixed: the control, all examples in as many steps of the same sizes; none: as they come, shuffled",
     )
+    data_share: float = Field(
+        default=1.0,
+        gt=0.0,
+        le=1.0,
+        description="of the questions whose traces are trained, by `seed`; for measuring gains against data scale",
+    )

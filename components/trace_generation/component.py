@@ -24,7 +24,7 @@ def trace_generation(
     Args:
         question_set: Artifact questions/1.
         base_model: URI of the base model: hf://, s3://, demo:// or a folder.
-        tools_url: Address of the tools service, http(s)://host:port.
+        tools_url: Address of the tools service, http(s)://host:port; empty where no question needs it.
         settings: Canonical JSON of components.trace_generation.settings.
         artifact_store: s3:// prefix or folder for artifacts' payloads; empty leaves them to KFP.
         shard: Which shard of the training questions to work on, from 0.

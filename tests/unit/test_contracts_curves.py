@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.contracts.curves import CURVE_STYLE, MOST_POINTS, Series, nice_step, over_steps, render_curve
+from components.contracts.axes import nice_step
+from components.contracts.curves import CURVE_STYLE, MOST_POINTS, Series, over_steps, render_curve
 
 
 def parse(text: str) -> ElementTree.Element:
@@ -117,7 +118,7 @@ def test_bands_and_marks() -> None:
 def test_nothing_is_loaded_and_nothing_runs() -> None:
     text = CURVE_STYLE + render_curve("t", [over_steps("a", [1, 2])])
     assert not re.search(r"https?:|url\(|@import|<script|href|on\w+=", text)
-    assert "prefers-color-scheme: dark" in text
+    assert "light-dark(" in text
     assert all(f".s{index}" in CURVE_STYLE and f".f{index}" in CURVE_STYLE for index in range(4))
 
 
@@ -136,3 +137,13 @@ def test_any_finite_numbers_give_a_plot(values: list[list[float]], percent: bool
 @pytest.mark.parametrize(("rough", "expected"), [(0.03, 0.05), (0.5, 0.5), (7, 10), (120, 200), (1, 1)])
 def test_steps_of_the_axes(rough: float, expected: float) -> None:
     assert nice_step(rough) == pytest.approx(expected)
+
+
+def test_names_stand_on_the_x_axis_in_place_of_numbers() -> None:
+    text = render_curve(
+        "t", [Series("", [(0, 0.5), (1, 0.25)])], x_label="level", x_names=("clean", "<heavy>"), percent=True
+    )
+    assert ">clean</text>" in text
+    assert ">&lt;heavy&gt;</text>" in text
+    assert ">1</text>" not in text
+    assert ">level</text>" in text

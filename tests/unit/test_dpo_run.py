@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -184,11 +185,37 @@ def test_a_search_that_came_to_no_pair_hands_the_adapter_on(
     metrics = shop.train("same", initial="policy", method="mcts,dpo", pairs=searched)
     one, two = (open_artifact(shop.folder / name, "adapter/1") for name in ("policy", "same"))
     assert one.digest == two.digest
-    assert metrics == {"handed_on": 1.0, "untrained_adapter": 0.0, "moved": 0.0}
+    assert metrics == {"handed_on": 1.0, "untrained_adapter": 0.0, "moved": 0.0, "trained": 0.0}
     said = "the search, if it was on, came to no pair"
     assert f"[dpo] NOTHING TO LEARN FROM: {said}" in capsys.readouterr().out
     assert f"Handed on: {said}; the adapter that came in" in (shop.folder / "same.html").read_text()
     assert shop.train("new", method="mcts,dpo", pairs=searched)["untrained_adapter"] == 1.0
+
+
+def test_nothing_to_tune_on_hands_a_trained_adapter_on(
+    shop: Workshop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained = shop.train("reached")
+    assert trained["trained"] == 1.0
+    reached = open_artifact(shop.folder / "reached", "adapter/1").digest
+    empty = shop.folder / "paired-nothing"
+    with write_artifact(empty, "preference_pairs/1") as writer:
+        (writer.folder / "pairs.jsonl").touch()
+        writer.details["no_pair"] = "labeled: no question gives a pair"
+    cases: dict[str, dict[str, Any]] = {
+        "labeled: no question gives a pair": {"pairs": empty},
+        "pairs: none of 9 pairs": {"max_tokens": 10},
+    }
+    for number, (why, given) in enumerate(cases.items()):
+        metrics = shop.train(f"kept-{number}", initial="reached", **given)
+        assert metrics == {"handed_on": 1.0, "untrained_adapter": 0.0, "moved": 0.0, "trained": 0.0}
+        assert open_artifact(shop.folder / f"kept-{number}", "adapter/1").digest == reached
+        assert f"[dpo] NOTHING TO LEARN FROM: {why}" in capsys.readouterr().out
+        assert f"Handed on: {why}" in (shop.folder / f"kept-{number}.html").read_text()
+    shop.train("never-trained", method="none")
+    with pytest.raises(InputError, match=r"^labeled: no question gives a pair$"):
+        shop.train("nothing-at-all", initial="never-trained", pairs=empty)
+    assert not (shop.folder / "nothing-at-all").exists()
 
 
 def test_off_without_an_adapter_is_the_base_model(shop: Workshop) -> None:
@@ -242,9 +269,9 @@ def test_nothing_left_says_why(shop: Workshop) -> None:
 
 def test_command_line(shop: Workshop, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--pairs", str(shop.pairs), "--base-model", str(shop.base_model)]
-    options += ["--adapter", str(shop.folder / "by-hand"), "--settings", json.dumps(SETTINGS)]
+    options += ["--output", str(shop.folder / "by-hand"), "--settings", json.dumps(SETTINGS)]
     assert main([*options, "--overrides", '{"loss": "simpo"}']) == 0
     assert "reward_accuracy_last" in capsys.readouterr().out
-    assert read_card(shop.folder / "by-hand").settings["loss"] == "simpo"
+    assert read_card(shop.folder / "by-hand" / "adapter").settings["loss"] == "simpo"
     assert main([*options, "--overrides", '{"los": "simpo"}']) == 2
     assert "did you mean 'loss'" in capsys.readouterr().err

@@ -266,7 +266,7 @@ def command_line(base_model: Path, pairs: Path, **settings: object) -> list[str]
 
 
 def weights_of(folder: Path) -> dict[str, Tensor]:
-    found: dict[str, Tensor] = load_file(folder / "adapter_model.safetensors")
+    found: dict[str, Tensor] = load_file(folder / "adapter" / "adapter_model.safetensors")
     return found
 
 
@@ -276,8 +276,8 @@ ENVIRONMENT = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 def test_killed_training_ends_with_the_same_weights(base_model: Path, chat: Chat, tmp_path: Path) -> None:
     made = write_pairs(tmp_path / "pairs", [make_pair(chat, n, KINDS[n % 4]) for n in range(16)])
     options = command_line(base_model, made, epochs=16, save_every=2, lora_dropout=0.1)
-    assert main([*options, "--adapter", str(tmp_path / "whole")]) == 0
-    killed = [*options, "--adapter", str(tmp_path / "killed"), "--checkpoint-root", str(tmp_path / "kept")]
+    assert main([*options, "--output", str(tmp_path / "whole")]) == 0
+    killed = [*options, "--output", str(tmp_path / "killed"), "--checkpoint-root", str(tmp_path / "kept")]
     metrics = tmp_path / "metrics.json"
     process = subprocess.Popen(
         [sys.executable, "-m", "components.dpo", *killed],
@@ -289,13 +289,13 @@ def test_killed_training_ends_with_the_same_weights(base_model: Path, chat: Chat
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    assert not (tmp_path / "killed" / "manifest.json").exists()
+    assert not (tmp_path / "killed" / "adapter" / "manifest.json").exists()
     assert main([*killed, "--metrics", str(metrics)]) == 0
     assert json.loads(metrics.read_text())["resumed_from_step"] > 0
     expected = weights_of(tmp_path / "whole")
     found = weights_of(tmp_path / "killed")
     assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
-    logs = [(tmp_path / name / "training_log.jsonl").read_bytes() for name in ("whole", "killed")]
+    logs = [(tmp_path / name / "adapter" / "training_log.jsonl").read_bytes() for name in ("whole", "killed")]
     assert logs[0] == logs[1]
 
 
@@ -303,14 +303,17 @@ def test_two_processes_train_what_one_trains(base_model: Path, chat: Chat, tmp_p
     made = [make_pair(chat, n, KINDS[n % 4], question=f"{n % 3} and {'so ' * 40}?") for n in range(10)]
     options = command_line(base_model, write_pairs(tmp_path / "pairs", made), batch_size=4)
     named = dict(zip([name[2:] for name in options[::2]], options[1::2], strict=True))
-    metrics = run_in_processes("components.dpo", 2, {**named, "adapter": str(tmp_path / "two")}, ENVIRONMENT)
+    metrics = run_in_processes("components.dpo", 2, {**named, "output": str(tmp_path / "two")}, ENVIRONMENT)
     assert (metrics["pairs"], metrics["steps"]) == (10, 6)
-    assert main([*options, "--adapter", str(tmp_path / "one")]) == 0
+    assert main([*options, "--output", str(tmp_path / "one")]) == 0
     found = weights_of(tmp_path / "two")
     for name, tensor in weights_of(tmp_path / "one").items():
         torch.testing.assert_close(found[name], tensor, rtol=1e-3, atol=1e-5)
     rows = [
-        [json.loads(line) for line in (tmp_path / name / "training_log.jsonl").read_text().splitlines()]
+        [
+            json.loads(line)
+            for line in (tmp_path / name / "adapter" / "training_log.jsonl").read_text().splitlines()
+        ]
         for name in ("one", "two")
     ]
     for one, two in zip(*rows, strict=True):

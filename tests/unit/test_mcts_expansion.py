@@ -12,6 +12,7 @@ import torch
 
 from components.contracts.records import Message, Question, ToolCall
 from components.mcts.expansion import Expander, Failure, Leaf, Step, turn_seed
+from components.mcts.self_evaluation import SelfEvaluation
 from components.mcts.settings import MCTSSettings
 from components.mcts.steps import cut_turn
 from components.policy.engine import Conversation
@@ -215,6 +216,18 @@ def test_self_evaluation_is_a_plain_forward_pass(policy: Policy) -> None:
     assert policy.chat.decode([*judge.given, judge.answer_id]).startswith("(B")
 
 
+def test_a_leaf_that_needs_no_judgement_gets_the_same_steps_without(policy: Policy) -> None:
+    leaves = make_leaves(policy, 2)
+    spared = [replace(leaves[0], judged=False), leaves[1]]
+    judged, with_one_spared = (Expander(policy, make_settings()).expand(one) for one in (leaves, spared))
+    first = [replace(step, self_evaluation=None) for step in steps_of(judged[0])]
+    assert steps_of(with_one_spared[0]) == first
+    for step, expected in zip(steps_of(with_one_spared[1]), steps_of(judged[1]), strict=True):
+        # The judgement's own batch is smaller, so its last bits may differ.
+        assert step.self_evaluation == pytest.approx(expected.self_evaluation, abs=1e-6)
+        assert replace(step, self_evaluation=expected.self_evaluation) == expected
+
+
 def test_the_last_step_runs_to_the_end_of_the_turn(policy: Policy) -> None:
     for answer in Expander(policy, make_settings()).expand(make_leaves(policy, 2, room=1)):
         for step in steps_of(answer):
@@ -319,3 +332,9 @@ def test_a_question_without_an_answer_is_judged_without_example(policy: Policy) 
     leaf = replace(make_leaves(policy, 1)[0], question=Question(id="q", text="What?"))
     (answer,) = Expander(policy, make_settings()).expand([leaf])
     assert all(0 <= (step.self_evaluation or 0) <= 1 for step in steps_of(answer))
+
+
+def test_a_question_that_no_call_answers_is_judged_beside_its_answer(policy: Policy) -> None:
+    question = Question(id="q", text="Who?", golds=((),), answers=("Nobody",))
+    ((shared, rest),) = SelfEvaluation(policy.chat).prompts(question, (), ["Me"])
+    assert "right:\nNobody\n" in policy.chat.decode([*shared, *rest])

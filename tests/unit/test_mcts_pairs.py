@@ -21,7 +21,8 @@ def grown(count: int = 12, **settings: object) -> list[SearchTree]:
 
 def node(q: float, ids: tuple[int, ...], text: str, **values: object) -> SearchNode:
     return SearchNode.model_validate(
-        {"parent": 0, "path": (0,), "turn": 0, "token_ids": ids, "text": text, "q": q} | values
+        {"parent": 0, "path": (0,), "turn": 0, "token_ids": ids, "text": text, "q": q, "rollout_outcome": 1}
+        | values
     )
 
 
@@ -38,6 +39,8 @@ ROOT = SearchNode(parent=-1, path=(), turn=0)
         ([node(1.0, (1,), "a"), node(0.0, (2, 3), "a")], "equal text"),
         ([node(1.0, (1,), "a"), node(-1.0, (2,), "b", ending="truncated")], "truncated"),
         ([node(1.0, (1,), "a"), node(-1.0, (2,), "b"), node(0.0, (3,), "c", ending="truncated")], "pair"),
+        ([node(1.0, (1,), "a"), node(-1.0, (2,), "b", rollout_outcome=None)], "no outcome"),
+        ([node(1.0, (1,), "a"), node(-1.0, (2,), "b", rollout_outcome=None, outcome=-1)], "pair"),
         ([node(1.0, tuple(range(39)), "a"), node(0.0, (*range(38), 99), "b")], "overlap"),
         ([node(1.0, tuple(range(20)), "a"), node(0.0, (*range(19), 99), "b")], "pair"),
     ],

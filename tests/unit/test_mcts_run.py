@@ -14,6 +14,7 @@ import pytest
 from kfp import dsl
 
 from components.contracts.artifacts import Artifact, open_artifact, write_artifact
+from components.contracts.data_share import in_share
 from components.contracts.errors import InputError
 from components.contracts.jsonl import read_records, write_records
 from components.contracts.records import PreferencePair, Question, ToolCall
@@ -175,6 +176,18 @@ def test_the_pool_is_what_was_set_aside_or_else_the_training_questions(tmp_path:
             write_records(writer.folder / "train.jsonl", [*train, answered])
             write_records(writer.folder / "search.jsonl", found)
         assert len(read_pool(open_artifact(tmp_path / name, "questions/1"), settings)) == expected
+
+
+def test_a_share_of_the_data_makes_the_pool(tmp_path: Path) -> None:
+    with write_artifact(tmp_path / "questions", "questions/1") as writer:
+        write_records(writer.folder / "search.jsonl", gold_questions(40))
+    artifact = open_artifact(tmp_path / "questions", "questions/1")
+    whole = read_pool(artifact, MCTSSettings())
+    half = read_pool(artifact, MCTSSettings(data_share=0.5))
+    assert half == [one for one in whole if in_share(one.id, 0.5, MCTSSettings().seed)]
+    assert 8 < len(half) < 32
+    with pytest.raises(InputError, match="data_share: 1e-09 leaves no question to search"):
+        read_pool(artifact, MCTSSettings(data_share=1e-9))
 
 
 def test_a_real_model_searches_alone_and_beside_others_alike(tmp_path: Path) -> None:

@@ -125,8 +125,8 @@ def test_calls_are_executed_inside_the_tree_and_replies_belong_to_their_state(tm
         json.dumps({"execute_tools": True, "width": 6, "simulations": 40, "variant": "single_step"})
     )
     with small_tools(tmp_path) as service, ToolsClient(service.url) as client:
-        searching = Search(ToyExpander(), LANGUAGE, settings, client, client.list_tools())
-        (tree,) = searching.run(asked)
+        toy = ToyExpander()
+        (tree,) = Search(toy, LANGUAGE, settings, client, client.list_tools()).run(asked)
     begun = {
         node.text: tree.turns[node.turn]
         for node in tree.nodes
@@ -149,6 +149,10 @@ def test_calls_are_executed_inside_the_tree_and_replies_belong_to_their_state(tm
     assert right_ends
     assert all(tree.turns[node.turn] is begun[right] for node in right_ends)
     assert all(node.rollout_outcome in (1, -1) for node in tree.nodes if node.turn and node.outcome is None)
+    assert {leaf.judged for leaf in toy.leaves} == {True, False}
+    assert all(
+        leaf.judged == (leaf.width == 6) for leaf in toy.leaves
+    )  # nobody reads that of a roll-out's turns
 
 
 def test_a_call_that_the_service_loses_says_nothing_about_the_policy(tmp_path: Path) -> None:
@@ -162,5 +166,6 @@ def test_a_call_that_the_service_loses_says_nothing_about_the_policy(tmp_path: P
     lost = [node for node in tree.nodes if "lost" in node.ending]
     assert lost
     assert all(node.outcome is None and node.rollout_outcome is None for node in lost)
+    assert not any(node.role for node in lost)
     assert searching.rollout_failures.total() >= len(lost)
     assert tree.simulations == 10

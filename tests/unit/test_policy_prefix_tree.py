@@ -9,10 +9,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from peft import LoraConfig, get_peft_model
 from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask, create_mask, flex_attention
-from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM
+from transformers import MistralConfig, MistralForCausalLM
 from transformers.integrations import flex_attention as flex_integration
 
 from components.policy import logprobs, tree_attention
@@ -26,8 +25,8 @@ from components.policy.tree_attention import (
     tree_mask,
     use_tree_attention,
 )
+from tests.packed_sequences import VOCABULARY, gradient_of, small_model, weights_for
 
-VOCABULARY = 97
 # Few different tokens, so that prefixes, equal sequences and sequences inside others all come up.
 FORESTS = st.lists(st.lists(st.integers(1, 3), min_size=1, max_size=8), min_size=1, max_size=8)
 CASES = {
@@ -39,34 +38,6 @@ CASES = {
     "nothing shared": [[5, 6, 7], [8, 9], [10, 11, 12]],
     "one token": [[5], [5, 6]],
 }
-
-
-def small_model(*, adapter: bool = False, attention: str = "sdpa") -> Any:
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=VOCABULARY,
-        hidden_size=64,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        initializer_range=0.2,
-        attn_implementation=attention,
-    )
-    model: Any = LlamaForCausalLM(config)
-    if adapter:
-        chosen = LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
-        model = get_peft_model(model, chosen)
-    return model
-
-
-def weights_for(sequences: list[list[int]], seed: int = 1) -> list[list[float]]:
-    """Fractional, many 0; the first tokens have weight too, and must not count."""
-    generator = torch.Generator().manual_seed(seed)
-    return [
-        [1.0, *(torch.rand(len(one) - 1, generator=generator) * 3 - 1).clamp_min(0).tolist()]
-        for one in sequences
-    ]
 
 
 def linear_batch(sequences: list[list[int]], weights: list[list[float]]) -> tuple[Tensor, Tensor, Tensor]:
@@ -85,12 +56,6 @@ def tree_batch(
     return rows, collate_rows(
         rows, [weights_of_row(row, own) for row, own in zip(rows, weights, strict=True)]
     )
-
-
-def gradient_of(model: Any, loss: Tensor) -> dict[str, Tensor]:
-    model.zero_grad()
-    torch.autograd.backward(loss)
-    return {name: one.grad.clone() for name, one in model.named_parameters() if one.grad is not None}
 
 
 @given(FORESTS)

@@ -7,18 +7,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from peft import LoraConfig, get_peft_model
 from torch import Tensor
 from torch.nn.attention.flex_attention import create_mask
-from transformers import LlamaConfig, LlamaForCausalLM
 
 from components.policy import logprobs
 from components.policy.logprobs import token_logprobs
 from components.policy.prefix_tree import collate_rows, pack_sequences
 from components.policy.tree_attention import ancestor_rule, dense_mask, use_tree_attention
 from components.policy.tree_logprobs import sequence_logprobs
+from tests.packed_sequences import VOCABULARY, gradient_of, small_model, weights_for
 
-VOCABULARY = 97
 Sequences = list[list[int]]
 Weights = list[list[float]]
 Rows = list[tuple[int, ...]]
@@ -48,36 +46,8 @@ CASES: dict[str, tuple[Sequences, Rows]] = {
 }
 
 
-def small_model(*, adapter: bool = False, attention: str = "sdpa") -> Any:
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=VOCABULARY,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        initializer_range=0.2,
-        attn_implementation=attention,
-    )
-    model: Any = LlamaForCausalLM(config)
-    if adapter:
-        chosen = LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
-        model = get_peft_model(model, chosen)
-    return model
-
-
 MODEL = small_model()
 PRECISE = small_model().double()  # whose rounding is no excuse for a gradient that is all but cancelled
-
-
-def weights_for(sequences: Sequences, seed: int = 1) -> Weights:
-    """Fractional, many 0; the first tokens have weight too, and must not count."""
-    generator = torch.Generator().manual_seed(seed)
-    return [
-        [1.0, *(torch.rand(len(one) - 1, generator=generator) * 3 - 1).clamp_min(0).tolist()]
-        for one in sequences
-    ]
 
 
 def dense_reference(model: Any, sequences: Sequences, weights: Weights) -> Tensor:
@@ -90,12 +60,10 @@ def dense_reference(model: Any, sequences: Sequences, weights: Weights) -> Tenso
     return torch.stack(totals)
 
 
-def gradient_of(model: Any, found: Tensor) -> dict[str, Tensor]:
+def preference_gradient(model: Any, found: Tensor) -> dict[str, Tensor]:
     """Of a loss which is not linear in the log-probabilities, as preference losses are not."""
-    model.zero_grad()
     signs = torch.tensor([1.0, -1.0]).repeat(len(found))[: len(found)]
-    torch.autograd.backward(torch.nn.functional.softplus(0.1 * signs * found).sum())
-    return {name: one.grad.clone() for name, one in model.named_parameters() if one.grad is not None}
+    return gradient_of(model, torch.nn.functional.softplus(0.1 * signs * found).sum())
 
 
 def assert_same(
@@ -106,7 +74,7 @@ def assert_same(
     found = sequence_logprobs(model, sequences, weights, rows)
     assert found.dtype == expected.dtype == next(model.parameters()).dtype
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
-    wanted, gradients = gradient_of(model, expected), gradient_of(model, found)
+    wanted, gradients = preference_gradient(model, expected), preference_gradient(model, found)
     # A tensor whose gradient is 0 but for rounding (queries that see one key only) has no scale of its own.
     floor = least * max(float(value.abs().max()) for value in wanted.values())
     for name, value in wanted.items():
@@ -150,9 +118,9 @@ def test_gradient_checkpointing_changes_nothing(adapter: bool) -> None:
     sequences, rows = CASES["packed and linear"]
     weights = weights_for(sequences)
     model = small_model(adapter=adapter).train()
-    plain = gradient_of(model, sequence_logprobs(model, sequences, weights, rows))
+    plain = preference_gradient(model, sequence_logprobs(model, sequences, weights, rows))
     model.gradient_checkpointing_enable({"use_reentrant": False})
-    again = gradient_of(model, sequence_logprobs(model, sequences, weights, rows))
+    again = preference_gradient(model, sequence_logprobs(model, sequences, weights, rows))
     assert plain.keys() == again.keys()
     assert all(torch.equal(again[name], value) for name, value in plain.items())
 

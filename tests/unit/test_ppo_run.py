@@ -309,7 +309,7 @@ def test_the_command_line_says_what_is_wrong_in_one_line(
         str(shop.labeled),
         "--base-model",
         "nowhere",
-        "--adapter",
+        "--output",
         str(shop.folder / "no"),
     ]
     assert main(arguments) == 2

@@ -136,17 +136,21 @@ def test_presets_are_valid(preset: str) -> None:
     PreferencesSettings.parse(json.dumps({"preset": preset}))
 
 
-def test_no_pair_says_what_was_missing_and_what_may_help(tmp_path: Path) -> None:
+def test_no_pair_says_what_was_missing_and_what_may_help(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     traces = [right_with("a"), right_with("b"), wrong_without("c")]
-    with pytest.raises(InputError) as error:
-        pair_up(traces, tmp_path)
-    text = str(error.value)
+    pair_up(traces, tmp_path)
+    made = open_artifact(tmp_path / "pairs", "preference_pairs/1").manifest
+    assert made.counts["pairs"] == 0
+    text = str(made.details["no_pair"])
+    assert f"[preferences] NO PAIR: {text}" in capsys.readouterr().out
     assert "2 x no trace is wrong without a call; 1 x no trace is right with a tool" in text
     assert "no_tool_samples" in text
     assert "contrast both" in text
-    assert not (tmp_path / "pairs").exists()
-    with pytest.raises(InputError, match="holds no traces"):
-        pair_up([], tmp_path / "empty")
+    pair_up([], tmp_path / "empty")
+    empty = open_artifact(tmp_path / "empty/pairs", "preference_pairs/1").manifest
+    assert "holds no traces" in str(empty.details["no_pair"])
 
 
 def test_the_wrong_artifact_and_a_bad_line_are_named(tmp_path: Path) -> None:

@@ -164,7 +164,7 @@ def test_the_surprise_of_sampled_tokens_collapses(shop: Shop, later: float, soun
         alarm = found["sampled_nats_collapse"]
         assert (alarm.severe, alarm.value, alarm.threshold) == (False, pytest.approx(-later), 0.5)
         assert alarm.sentence.startswith("The mean of -log p over the tokens that round 1 sampled is ")
-        assert "in the first round it was 1.000" in alarm.sentence
+        assert "at first it was 1.000" in alarm.sentence
     assert not shop.records()[-1].hurt
 
 
@@ -181,13 +181,13 @@ def test_diversity_collapses(shop: Shop, distinct: int, sounds: bool, severe: bo
         assert (alarm.severe, alarm.value) == (severe, distinct / 60)
         assert alarm.threshold == pytest.approx(20 / 60)
     record = shop.records()[-1]
-    assert (record.ended, record.hurt) == (severe, False), "it is round 1's policy that collapsed"
-    assert record.barred == ((1,) if severe else ())
-    assert (record.best, record.best_adapter_round) == ((2, 2) if severe else (1, 1))
+    assert record.ended == ("what round 1 sampled had collapsed" if severe else "")
+    assert not record.hurt, "it is round 1's policy that collapsed"
+    assert (record.best, record.best_adapter_round) == (1, 1), "practice judges nobody anew"
     if severe:
         assert record.alarms[0].round == 1
-        assert record.verdict == (
-            "Round 1 hurt, by what it sampled: diversity collapse. Later rounds hand the adapter of round 2 on."
+        assert record.verdict.endswith(
+            "What round 1 sampled had collapsed: diversity collapse. Later rounds hand the adapter of round 1 on."
         )
 
 

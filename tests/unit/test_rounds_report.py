@@ -47,9 +47,9 @@ def test_three_rounds_with_one_that_hurt(shop: Shop) -> None:
     assert page.count("<svg") == 1
     assert page.count('class="mark"') == 3, "accuracy, tool use, diversity"
     assert page.count('class="across"') == 2, "round 2's policy, and what round 1's sampled"
-    assert "No round that is left is better than the base model, which is right on 50.0 % of" in page
-    assert "Handed on: round 1 and round 2 hurt" in page
-    assert page.count('<li class="hurt">') == 2
+    assert "After &lt;b&gt;one&lt;/b&gt; is the best: right on 67.5 % of" in page
+    assert "Handed on: round 2 hurt and what after &lt;b&gt;one&lt;/b&gt; sampled had collapsed" in page
+    assert page.count('<li class="hurt">') == 1
     assert all(
         name in page
         for name in ("Accuracy fall, severe.", "Tool use collapse, severe.", "Diversity collapse")
@@ -112,9 +112,9 @@ def test_practice_stands_where_its_policy_was_judged(shop: Shop) -> None:
     assert sign == judged[1]
     one, two = page.split('<span class="name">1 ')[1].split('<span class="name">2 ')
     assert "Diversity collapse, severe." in one
-    assert ", hurt" in one
-    assert "What its policy then sampled bars it." in one
+    assert ", hurt" not in one
     assert "Diversity collapse, severe." not in two
+    assert "What round 1 sampled had collapsed: diversity collapse." in two
     row = page.split("nats a sampled token</small></th>")[1].split("</tr>")[0]
     assert row.endswith("<td>\u2013</td>")
     assert row.count("\u2013") == 1

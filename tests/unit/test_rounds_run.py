@@ -71,8 +71,8 @@ def test_a_round_that_hurt_ends_training_and_the_best_is_handed_on(shop: Shop) -
     assert three.alarms == ()
     assert three.groups == one.groups
     assert "round 2 hurt" in three.verdict
-    assert two.verdict == "The round hurt: accuracy fall. Later rounds hand the adapter of round 1 on."
-    assert two.alarms[0].sentence.startswith("Accuracy fell by 25.0 points against round 1")
+    assert two.verdict == "Round 2 hurt: accuracy fall. Later rounds hand the adapter of first on."
+    assert two.alarms[0].sentence.startswith("Accuracy fell by 25.0 points against first")
     summary = json.loads((shop.output / "history/summary.json").read_text())
     assert (summary["best"], summary["best_adapter"], summary["hurt"]) == (1, first, [2])
     assert (summary["handed_on"], summary["alarms"]) == ([3], {"2": ["accuracy_fall"]})

@@ -39,14 +39,14 @@ def test_two_processes_train_what_one_trains(tmp_path: Path) -> None:
         "settings": json.dumps(SETTINGS),
         "overrides": '{"key_tokens": "first_divergence"}',
     }
-    together = {"adapter": str(tmp_path / "together"), "checkpoint-root": str(tmp_path / "checkpoints")}
+    together = {"output": str(tmp_path / "together"), "checkpoint-root": str(tmp_path / "checkpoints")}
     metrics = run_in_processes("components.sft", 2, {**options, **together}, ENVIRONMENT)
     assert (metrics["examples"], metrics["steps"]) == (10, 6)
     assert metrics["key_tokens"] == 2 * 5  # epochs, and traces whose call is trained
     assert not [path for path in (tmp_path / "checkpoints").rglob("*") if path.is_file()]
 
     command_line = [part for name, value in options.items() for part in (f"--{name}", value)]
-    assert main([*command_line, "--adapter", str(tmp_path / "alone")]) == 0
+    assert main([*command_line, "--output", str(tmp_path / "alone")]) == 0
     weights = {name: load_file(weights_of(tmp_path / name)) for name in ("alone", "together")}
     assert any(bool(tensor.any()) for name, tensor in weights["alone"].items() if "lora_B" in name)
     for name, tensor in weights["alone"].items():
@@ -54,10 +54,10 @@ def test_two_processes_train_what_one_trains(tmp_path: Path) -> None:
 
 
 def test_what_is_wrong_comes_back_as_one_line(tmp_path: Path) -> None:
-    options = {"labeled": str(tmp_path), "base-model": "nowhere", "adapter": str(tmp_path / "adapter")}
+    options = {"labeled": str(tmp_path), "base-model": "nowhere", "output": str(tmp_path / "out")}
     with pytest.raises(InputError, match=r"is not an artifact: it has no manifest\.json$"):
         run_in_processes("components.sft", 1, options, ENVIRONMENT)
 
 
 def weights_of(folder: Path) -> Path:
-    return open_artifact(folder, "adapter/1").path("adapter_model.safetensors")
+    return open_artifact(folder / "adapter", "adapter/1").path("adapter_model.safetensors")

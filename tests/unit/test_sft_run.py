@@ -9,8 +9,10 @@ import torch
 from safetensors.torch import load_file
 
 from components.contracts.artifacts import open_artifact, write_artifact
+from components.contracts.data_share import in_share
 from components.contracts.errors import InputError
-from components.contracts.records import Message, PolicyCard
+from components.contracts.jsonl import read_records
+from components.contracts.records import LabeledTrace, Message, PolicyCard
 from components.policy.chat import Chat
 from components.policy.engine import Conversation, Sampling, open_engine
 from components.policy.load import load_policy, open_chat
@@ -150,6 +152,15 @@ def test_full_training_gives_a_whole_model_that_loads_and_goes_on(shop: Workshop
         shop.train("unfit", initial="full")
 
 
+def test_a_share_of_the_data_trains_the_traces_of_those_questions_alone(shop: Workshop) -> None:
+    traces = list(read_records(shop.labeled / "traces.jsonl", LabeledTrace))
+    kept = [trace for trace in traces if in_share(trace.question.id, 0.5, 19)]
+    assert 0 < len(kept) < len(traces)
+    shop.train("half", data_share=0.5, seed=19)
+    trained = sum(any(label.trained for label in trace.labels) for trace in kept)
+    assert open_artifact(shop.folder / "half", "adapter/1").manifest.counts["examples"] == trained
+
+
 def test_an_engine_opens_both_kinds_of_adapter(shop: Workshop) -> None:
     asked = [Conversation((Message(role="user", content="What is 3 plus 4?"),))]
     settings = EngineSettings(model=ModelSettings(dtype="float32", device="cpu", threads=1))
@@ -201,3 +212,23 @@ def test_wrong_or_empty_inputs_leave_nothing_behind(shop: Workshop, tmp_path: Pa
             Workshop(shop.base_model, shop.chat, folder, tmp_path).train("nothing")
     assert not (tmp_path / "nothing").exists()
     assert not (tmp_path / "nothing.html").exists()
+
+
+def test_nothing_to_train_on_hands_a_trained_adapter_on(
+    shop: Workshop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert shop.train("reached")["trained"] == 1.0
+    reached = shop.folder / "reached"
+    wrong = [make_trace(shop.chat, number, trained=(False, False)) for number in range(3)]
+    for name, traces in (("none", []), ("wrong", wrong)):
+        empty = Workshop(shop.base_model, shop.chat, write_labeled(tmp_path / name, traces), tmp_path)
+        metrics = empty.train(f"after-{name}", initial=str(reached))
+        assert metrics == {"handed_on": 1.0, "untrained_adapter": 0.0, "moved": 0.0, "trained": 0.0}
+        assert (tmp_path / f"after-{name}/adapter_model.safetensors").read_bytes() == (
+            reached / "adapter_model.safetensors"
+        ).read_bytes()
+        said = capsys.readouterr().out
+        assert "[sft] NOTHING TO LEARN FROM: labeled: " in said
+        with pytest.raises(InputError, match=r"holds no traces|none of 3 traces can be trained on"):
+            empty.train("without-an-adapter")
+        assert not (tmp_path / "without-an-adapter").exists()

@@ -3,17 +3,63 @@
 from collections import Counter
 from itertools import groupby
 
+import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers import TrainingArguments, get_scheduler
 
+from components.dpo.settings import DPOSettings
 from components.policy.shared_rows import MIN_SHARED
+from components.policy.training_loop import SCHEDULERS
 from components.policy.training_schedule import (
     find_families,
     plan_steps,
     shares,
     split_by_tokens,
     split_micro_batches,
+    warm_up_steps,
 )
+from components.policy.training_settings import TrainingSettings
+from components.sft.settings import SFTSettings
+
+PRESETS = [
+    model.parse(f'{{"preset": "{name}"}}') for model in (SFTSettings, DPOSettings) for name in model.presets
+]
+
+
+def learning_rates(settings: TrainingSettings, steps: int, warm: int) -> list[float]:
+    """Those of all steps, by transformers' own schedulers."""
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=settings.learning_rate)
+    scheduler = get_scheduler(SCHEDULERS[settings.scheduler], optimizer, warm, steps)
+    found = []
+    for _ in range(steps):
+        found.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    return found
+
+
+@pytest.mark.parametrize("settings", PRESETS)
+def test_a_training_of_one_step_is_at_the_full_learning_rate(settings: TrainingSettings) -> None:
+    assert warm_up_steps(1, 0.9) == 0
+    assert learning_rates(settings, 1, warm_up_steps(1, settings.warmup)) == [settings.learning_rate]
+
+
+@pytest.mark.parametrize("settings", PRESETS)
+@pytest.mark.parametrize("steps", [2, 3, 4, 7, 43, 200])
+def test_longer_trainings_warm_up_as_the_trainer_would_by_the_share(
+    settings: TrainingSettings, steps: int
+) -> None:
+    by_share = TrainingArguments(warmup_steps=settings.warmup, use_cpu=True).get_warmup_steps(steps)
+    assert learning_rates(settings, steps, warm_up_steps(steps, settings.warmup)) == learning_rates(
+        settings, steps, by_share
+    )
+
+
+@given(st.integers(1, 10_000), st.floats(0, 1, exclude_max=True))
+def test_some_step_is_at_the_full_learning_rate(steps: int, share: float) -> None:
+    assert 0 <= warm_up_steps(steps, share) < steps
 
 
 @given(

@@ -139,6 +139,19 @@ def test_loss_goes_down(base_model: Path, examples: list[Example], method: str) 
     assert all(row.tokens > 0 and row.gradient_norm > 0 for row in result.log)
 
 
+def test_a_single_step_trains_in_spite_of_the_warm_up_and_says_that_it_is_alone(
+    base_model: Path, examples: list[Example], capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = SETTINGS.model_copy(update={"epochs": 1, "batch_size": 99, "warmup": 0.1})
+    model = load_trainable(str(base_model), settings, "hermes").model
+    before = parameters_of(model)
+    result = train(model, examples, settings)
+    assert [row.learning_rate for row in result.log] == [settings.learning_rate]
+    assert not torch.equal(parameters_of(model), before)
+    told = "[sft] few optimizer steps: 1, of 16 examples with batch_size 99; a smaller batch_size gives more"
+    assert told in capsys.readouterr().out
+
+
 def test_same_seed_gives_the_same_weights_and_another_does_not(
     base_model: Path, examples: list[Example]
 ) -> None:
