@@ -111,7 +111,7 @@ def trace(
 
 def judged(one: Trace) -> tuple[Trace, EvaluationItem]:
     """A trace with its outcome, and its item."""
-    item = judge_trace(one, suite="held_out", seconds=0.01)
+    item = judge_trace(one, suite=one.question.suite or "held_out", seconds=0.01)
     outcome = Outcome(answer=item.answer, correct=item.correct, score=float(item.correct))
     return one.model_copy(update={"outcome": outcome}), item
 

@@ -22,13 +22,14 @@ def evaluation(
     without_tools: bool = False,
     earlier: Input[Dataset] = None,
     overrides: str = "{}",
+    checkpoint_root: str = "",
 ) -> None:
-    """Judge the policy on the held-out questions, item by item; those with gold calls on one turn.
+    """Judge the policy on the held-out questions and the suites, item by item; those with gold calls on one turn.
 
     Args:
         question_set: Artifact questions/1.
         base_model: URI of the base model: hf://, s3://, demo:// or a folder.
-        tools_url: Address of the tools service, http(s)://host:port.
+        tools_url: Address of the tools service, http(s)://host:port; empty where no question needs it.
         settings: Canonical JSON of components.evaluation.settings.
         artifact_store: s3:// prefix or folder for artifacts' payloads; empty leaves them to KFP.
         evaluation: Artifact evaluation/1: every judged item, its trace, and the summary.
@@ -40,6 +41,7 @@ def evaluation(
         without_tools: Offer no tools to any question, in the settings' no_tool_variant.
         earlier: Artifact evaluation/1 that is handed on when it is what would be made here.
         overrides: JSON of settings to change for this run.
+        checkpoint_root: s3:// prefix or folder that keeps finished traces; empty keeps none.
     """
     from components.evaluation.run import run
 
@@ -58,4 +60,5 @@ def evaluation(
         without_tools,
         earlier,
         overrides,
+        checkpoint_root,
     )

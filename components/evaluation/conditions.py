@@ -13,7 +13,9 @@ from components.contracts.jsonl import read_records
 from components.contracts.records import Question
 from components.contracts.tool_schemas import ToolSchema
 from components.evaluation.settings import EvaluationSettings, Split
+from components.rollout.prompts import offers_tools
 
+SUITES = "suites.jsonl"
 SPLIT_TITLES: Mapping[str, str] = {
     "held_out": "held-out questions",
     "validation": "validation questions",
@@ -69,6 +71,23 @@ def is_same(earlier: Artifact, lineage: Mapping[str, str], details: Mapping[str,
     return dict(found.lineage) == dict(lineage) and _untitled(found.details) == _untitled(details)
 
 
+def read_questions(question_set: Artifact, options: EvaluationSettings) -> Iterator[Question]:
+    """The questions of the split and, where that is the held-out one, those of the suites behind them.
+
+    Where no tools are offered, suites' questions that bring tools along are left out.
+
+    Raises:
+        InputError: as `read_split`.
+    """
+    yield from read_split(question_set, options.split)
+    if options.split != "held_out" or all(entry.path != SUITES for entry in question_set.manifest.files):
+        return
+    offers = offers_tools(options.variant)
+    for question in read_records(question_set.path(SUITES), Question):
+        if offers or not question.offered:
+            yield question
+
+
 def read_split(question_set: Artifact, split: Split) -> Iterator[Question]:
     """The questions of a split.
 
@@ -90,6 +109,11 @@ def conditions_text(options: EvaluationSettings, *, without_tools: bool) -> str:
     """The conditions in a few words, for the report."""
     offered = "without tools" if without_tools else "with tools"
     return f"{SPLIT_TITLES[options.split]}, {offered}, prompt {options.variant}"
+
+
+def deciding(lineage: Mapping[str, str], details: Mapping[str, JsonValue]) -> dict[str, str]:
+    """By name all that decides what an evaluation's traces come to. lineage, details: as in `is_same`."""
+    return {**lineage, "details": json.dumps(_untitled(details), sort_keys=True)}
 
 
 def _untitled(details: Mapping[str, JsonValue]) -> dict[str, JsonValue]:

@@ -9,11 +9,13 @@ from components.contracts.tool_schemas import ToolSchema, find_tool, parse_tools
 from components.rollout.prefill import sample_seed
 from components.rollout.prompts import offers_tools, select_tools
 from components.rollout.tools_client import ToolsClient
+from components.scoring.bfcl.reference import is_bfcl
 from components.scoring.difficulty import demand_of_question, divide
+from components.scoring.judgement import is_single_turn
 
 
 def select_questions(questions: Iterable[Question], *, limit_per_kind: int, seed: int) -> list[Question]:
-    """The questions to judge, in their own order; at most `limit_per_kind` (0: all) of each kind.
+    """The questions to judge, in their own order; of the user's own at most `limit_per_kind` (0: all) of each kind.
 
     Which ones a limit keeps depends on the seed and their ids only, so that two evaluations with
     equal settings judge the same questions.
@@ -33,19 +35,32 @@ def select_questions(questions: Iterable[Question], *, limit_per_kind: int, seed
             )
         seen.add(question.id)
     if not kept:
-        raise InputError("question_set: no question to judge; expected at least one in the chosen split")
+        raise InputError(
+            "question_set: no question to judge; expected at least one in the chosen split, or suites"
+        )
     if not limit_per_kind:
         return kept
     by_kind: dict[str, list[Question]] = defaultdict(list)
     for question in sorted(kept, key=lambda question: sample_seed(seed, question.id, 0, "limit")):
         by_kind[question.kind].append(question)
     chosen = {question.id for group in by_kind.values() for question in group[:limit_per_kind]}
-    return [question for question in kept if question.id in chosen]
+    return [question for question in kept if question.suite or question.id in chosen]
+
+
+def in_reading_order(questions: Iterable[Question]) -> list[Question]:
+    """Those with equal tools beside each other, so that an engine reads them once; then alike in length."""
+
+    def key(question: Question) -> tuple[int, str, str, int]:
+        history = [message.content for message in question.history]
+        return len(question.offered), question.offered, "".join(history[:1]), sum(map(len, history))
+
+    return sorted(questions, key=key)
 
 
 def needs_service(question: Question, variant: PromptVariant) -> bool:
     """Whether the tools service is asked for this question: its tools are not its own, or are executed."""
-    return offers_tools(variant) and not (question.golds and question.offered)
+    here = is_single_turn(question) or is_bfcl(question.suite)
+    return offers_tools(variant) and not (question.offered and here)
 
 
 def check_tools(questions: Sequence[Question], client: ToolsClient, variant: PromptVariant) -> None:
@@ -62,23 +77,23 @@ def check_tools(questions: Sequence[Question], client: ToolsClient, variant: Pro
         if needs_service(question, variant):
             available = client.list_tools()
             offered = select_tools(question, available, client.unavailable)
-            if question.offered and not question.golds:
+            if question.offered and not is_single_turn(question):
                 _check_executable(question, offered, available, client.url)
-        elif question.golds:
+        elif is_single_turn(question):
             offered = parse_tools(question.offered) if offers_tools(variant) else ()
-        if question.golds:
+        if is_single_turn(question):
             _check_golds(question, offered, variant)
 
 
 def difficulties(
     questions: Sequence[Question], client: ToolsClient, variant: PromptVariant
 ) -> dict[str, Difficulty]:
-    """By id the third of each question with golds among all of these; `max_tools` does not make one easier.
+    """By id the third of each of the user's own questions with golds; `max_tools` does not make one easier.
 
     Raises:
         InputError: as `check_tools`, after which nothing is sent any more.
     """
-    judged = [question for question in questions if question.golds]
+    judged = [question for question in questions if question.golds and not question.suite]
     demands = []
     for question in judged:
         available = client.list_tools() if needs_service(question, variant) else ()

@@ -1,18 +1,27 @@
-"""The HTML report of one evaluation: its rates as tables, its errors, and some of its items."""
+"""The HTML report of one evaluation: its rates as tables, its errors, and its items to look into."""
 
-from collections.abc import Sequence
-from itertools import zip_longest
+import itertools
+from collections.abc import Iterable, Sequence
 
 import jinja2
+from markupsafe import Markup
 from pydantic import JsonValue
 
-from components.contracts.records import EvaluationItem
+from components.contracts.curves import CURVE_STYLE
+from components.contracts.records import EvaluationItem, Trace
+from components.contracts.report_page.browser import Entry, ItemBrowser, in_turns
+from components.contracts.report_page.layout import PACKAGE, make_page
+from components.contracts.report_page.marks import spread
+from components.contracts.report_page.trace_view import TextTable, view_golds, view_side
 from components.scoring.calls import show_calls
 from components.scoring.groups import group_label
+from components.scoring.noise_plot import draw_noise
 from components.scoring.rotbench import LEVELS, kind_of_level
 from components.scoring.tool_use import METRICS
 
-SHOWN_ITEMS = 60
+SHOWN_ITEMS = 400
+BROWSER_BYTES = 1_500_000
+OUTCOMES = ("wrong", "right")
 
 _TITLES = {
     "accuracy": "Accuracy",
@@ -53,17 +62,22 @@ _PROFILE_ROWS = (
 
 
 def render_report(
-    title: str, summary: dict[str, JsonValue], items: Sequence[EvaluationItem], conditions: str = ""
+    title: str,
+    summary: dict[str, JsonValue],
+    items: Sequence[EvaluationItem],
+    traces: Iterable[Trace],
+    conditions: str = "",
 ) -> str:
     """A self-contained page; everything that the model wrote is escaped.
 
-    conditions: which questions were asked and how, in a few words.
+    traces: those of `items`, in any order. conditions: which questions were asked and how, in a few words.
     """
     calls = _section(summary, "calls")
     return (
         _environment()
         .get_template("report.html.j2")
         .render(
+            page=make_page(browse_items(title, items, traces)),
             title=title,
             conditions=conditions,
             metrics=[(metric, _TITLES[metric]) for metric in METRICS],
@@ -71,19 +85,56 @@ def render_report(
             calls=calls,
             call_metrics=_CALL_TITLES,
             noise=noise_gap(calls),
+            noise_plot=_noise_plot(summary.get("noise")),
             executed=_section(summary, "executed"),
             profile=_section(summary, "profile"),
             profile_rows=_PROFILE_ROWS,
-            items=_some_of_each_kind(items),
-            total=len(items),
+            spread=spread,
+            curve_style=Markup(CURVE_STYLE),
         )
     )
+
+
+def browse_items(title: str, items: Sequence[EvaluationItem], traces: Iterable[Trace]) -> ItemBrowser:
+    """Up to SHOWN_ITEMS of them, chosen evenly over suites, kinds and verdicts; only their traces are kept."""
+    groups: dict[tuple[str, str, bool], list[EvaluationItem]] = {}
+    for item in items:
+        groups.setdefault((item.suite, item.kind, item.correct), []).append(item)
+    chosen = list(itertools.islice(in_turns(groups.values()), SHOWN_ITEMS))
+    wanted = {item.id for item in chosen}
+    kept = {trace.question.id: trace for trace in traces if trace.question.id in wanted}
+
+    def view(item: EvaluationItem, texts: TextTable) -> Entry:
+        side = view_side(item, kept[item.id], texts)
+        return {
+            "id": item.id,
+            "suite": item.suite,
+            "kind": item.kind,
+            "outcome": OUTCOMES[item.correct],
+            "fault": side["fault"],
+            "question": texts.add(item.question),
+            **view_golds(item.gold, texts),
+            "sides": [side],
+        }
+
+    browser = ItemBrowser()
+    browser.add(
+        "Questions",
+        [chosen],
+        view,
+        sides=(title,),
+        outcomes=OUTCOMES,
+        total=len(items),
+        most=SHOWN_ITEMS,
+        room=BROWSER_BYTES,
+    )
+    return browser
 
 
 def render_profile(title: str, profile: dict[str, JsonValue]) -> str:
     """A page with nothing but `profile_traces`' table."""
     page = _environment().get_template("profile.html.j2")
-    return page.render(title=title, profile=profile, profile_rows=_PROFILE_ROWS)
+    return page.render(page=make_page(), title=title, profile=profile, profile_rows=_PROFILE_ROWS)
 
 
 def noise_gap(calls: dict[str, JsonValue]) -> list[dict[str, JsonValue]]:
@@ -111,7 +162,9 @@ def noise_gap(calls: dict[str, JsonValue]) -> list[dict[str, JsonValue]]:
 
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("components.evaluation"),
+        loader=jinja2.ChoiceLoader(
+            [jinja2.PackageLoader("components.evaluation"), jinja2.PackageLoader(PACKAGE)]
+        ),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
     )
@@ -130,7 +183,7 @@ def _percent(value: float | None) -> str:
     return "\u2013" if value is None else f"{100 * value:.1f} %"
 
 
-def _some_of_each_kind(items: Sequence[EvaluationItem]) -> list[EvaluationItem]:
-    kinds = sorted({item.kind for item in items})
-    rounds = zip_longest(*([item for item in items if item.kind == kind] for kind in kinds))
-    return [item for one in rounds for item in one if item is not None][:SHOWN_ITEMS]
+def _noise_plot(rows: JsonValue) -> Markup:
+    """The summary's `noise` as a curve, which escapes what it is given; empty without it."""
+    levels = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    return Markup(draw_noise({"": levels}) if levels else "")

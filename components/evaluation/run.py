@@ -2,13 +2,12 @@
 
 Questions with gold calls are judged on one turn, in batches; the others go through the agent loop.
 
-A stage that was killed begins again: nothing is resumed, since greedy decoding over the same
-questions gives the same items. An earlier evaluation of the same thing is handed on instead.
+An evaluation that was killed goes on with the traces that it had finished, under `checkpoint_root`. An earlier
+evaluation of the same thing is handed on.
 """
 
 import itertools
 import json
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,27 +18,35 @@ from components.contracts.artifacts import Artifact
 from components.contracts.errors import InputError
 from components.contracts.jsonl import read_records, write_records
 from components.contracts.pages import write_page
-from components.contracts.policy_card import read_card
-from components.contracts.progress import Progress
-from components.contracts.records import EvaluationItem, Outcome, Question, Trace
-from components.contracts.tool_schemas import parse_tools, tool_name
+from components.contracts.records import EvaluationItem, Question, Trace
 from components.evaluation.conditions import (
     conditions_text,
+    deciding,
     describe_conditions,
     is_same,
     read_conditions,
-    read_split,
+    read_questions,
 )
+from components.evaluation.judged import write_traces
+from components.evaluation.multi_turn import is_multi_turn, open_apis, play
 from components.evaluation.profile import name_tokens, profile_traces
-from components.evaluation.questions import check_tools, difficulties, needs_service, select_questions
+from components.evaluation.questions import (
+    check_tools,
+    difficulties,
+    in_reading_order,
+    needs_service,
+    select_questions,
+)
 from components.evaluation.report import render_report
+from components.evaluation.resume import open_finished, storing_engine, without
 from components.evaluation.settings import EvaluationSettings
-from components.evaluation.summary import ToolCounts, count_tools, scalar_metrics, summarize
+from components.evaluation.summary import ToolCounts, scalar_metrics, summarize
 from components.rollout.loop import run_rollouts
 from components.rollout.single_turn import run_single_turns
 from components.rollout.tool_retrieval import offered_golds
 from components.rollout.tools_client import ToolsClient
-from components.scoring.tool_use import judge_trace
+from components.scoring.bfcl.api_service import StatefulApis
+from components.scoring.judgement import is_single_turn
 from components.storage import hand_on, open_input, write_output
 
 if TYPE_CHECKING:
@@ -61,8 +68,9 @@ def run(
     without_tools: bool = False,
     earlier: Any = None,
     overrides: str = "{}",
+    checkpoint_root: str = "",
 ) -> None:
-    """Judge the policy on a split of `questions/1` and write `evaluation/1`.
+    """Judge the policy on a split of `questions/1`, and on its suites beside the held-out one; write `evaluation/1`.
 
     question_set: artifact questions/1. adapter: artifact adapter/1, or None for the base model.
     evaluation, metrics, report: KFP artifacts. title: what reports call this policy. split: in place of the
@@ -78,7 +86,7 @@ def run(
     """
     options = read_conditions(settings, overrides, split, without_tools=without_tools)
     opened = open_input(question_set.path, "questions/1", artifact_store)
-    records = read_split(opened, options.split)
+    records = read_questions(opened, options)
     questions = select_questions(records, limit_per_kind=options.limit_per_kind, seed=options.seed)
     policy = open_input(adapter.path, "adapter/1", artifact_store) if adapter is not None else None
     digest = policy.digest if policy else ""
@@ -96,67 +104,67 @@ def run(
             tools=client.list_tools() if asks else None,
         )
         if earlier is not None:
-            known = open_input(earlier.path, "evaluation/1", artifact_store)
-            if is_same(known, lineage, details):
+            other = open_input(earlier.path, "evaluation/1", artifact_store)
+            if is_same(other, lineage, details):
                 hand_on(earlier.path, evaluation.path, "evaluation/1")
                 print("[evaluation] the earlier evaluation judged the same; it is handed on", flush=True)
-                items = list(read_records(known.path("items.jsonl"), EvaluationItem))
-                _publish(read_summary(known), items, shown, conditions, metrics, report)
+                items = list(read_records(other.path("items.jsonl"), EvaluationItem))
+                traces = read_records(other.path("traces.jsonl"), Trace)
+                page = render_report(shown, read_summary(other), items, traces, conditions)
+                _publish(read_summary(other), page, metrics, report)
                 return
-        engine = _open_engine(base_model, policy, options)
-        with write_output(evaluation.path, "evaluation/1", artifact_store) as writer:
-            writer.lineage.update(lineage)
-            traces = _take(questions, engine, client, options, digest)
+        decides = deciding(lineage, details)
+        with (
+            open_apis(questions, options) as apis,
+            open_finished(checkpoint_root, decides) as finished,
+        ):
+            known = list(finished.take_over())
+            engine = storing_engine(_open_engine(base_model, policy, options), finished)
+            left = without(questions, known)
             official = options.scorer == "official"
-            items, tools = write_traces(
-                writer.folder / "traces.jsonl", traces, len(questions), options.split, official=official
-            )
-            thirds = difficulties(questions, client, options.variant)
-            items = [
-                item.model_copy(update={"difficulty": thirds.get(item.id, "")})
-                for item in _in_order(items, questions)
-            ]
-            write_records(writer.folder / "items.jsonl", items)
-            summary = summarize(items, tools, no_tool_kinds=options.no_tool_kinds)
-            if any(item.tool_selected is not None for item in items):
-                written = read_records(writer.folder / "traces.jsonl", Trace)
-                tokens, tokenizer = name_tokens(base_model)
-                summary["profile"] = profile_traces(written, tokens, tokenizer, official=official)
-            if options.max_tools and any(question.golds for question in questions):
-                summary["retrieval"] = offered_golds(read_records(writer.folder / "traces.jsonl", Trace))
-            write_summary(writer.folder / "summary.json", summary)
-            writer.counts["items"] = len(items)
-            writer.details.update(details)
-    _publish(summary, items, shown, conditions, metrics, report)
+            with write_output(evaluation.path, "evaluation/1", artifact_store) as writer:
+                writer.lineage.update(lineage)
+                writer.details.update(details)
+                made = finished.keep(_take(left, engine, client, apis, options, digest))
+                items, tools = write_traces(
+                    writer.folder / "traces.jsonl",
+                    itertools.chain(known, made),
+                    len(questions),
+                    options.split,
+                    official=official,
+                    start=len(known),
+                )
+                thirds = difficulties(questions, client, options.variant)
+                items = [
+                    item.model_copy(update={"difficulty": thirds.get(item.id, "")})
+                    for item in _in_order(items, questions)
+                ]
+                write_records(writer.folder / "items.jsonl", items)
+                summary = _summary(items, tools, base_model, writer.folder / "traces.jsonl", options)
+                write_summary(writer.folder / "summary.json", summary)
+                writer.counts["items"] = len(items)
+                traces = read_records(writer.folder / "traces.jsonl", Trace)
+                page = render_report(shown, summary, items, traces, conditions)
+            finished.clear()
+    _publish(summary, page, metrics, report)
 
 
-def write_traces(
-    path: Path, traces: Iterator[Trace], total: int, suite: str, *, official: bool = False
-) -> tuple[list[EvaluationItem], ToolCounts]:
-    """Judge traces and write them one a line as they come, with progress.
-
-    An item's seconds are the time since the item before it was done, so that all of them add up to
-    the time the rollouts took. Tools that a question brought along are not counted by name. official: see
-    `judge_trace`.
-    """
-    items: list[EvaluationItem] = []
-    tools: ToolCounts = {}
-    progress = Progress("evaluation", total)
-    last = time.monotonic()
-    with path.open("w", encoding="utf-8") as file:
-        for trace in traces:
-            now = time.monotonic()
-            item = judge_trace(trace, suite=suite, seconds=now - last, official=official)
-            last = now
-            items.append(item)
-            outcome = Outcome(answer=item.answer, correct=item.correct, score=float(item.correct))
-            file.write(trace.model_copy(update={"outcome": outcome}).model_dump_json() + "\n")
-            shared = not trace.question.offered
-            offered = [tool_name(tool) for tool in parse_tools(trace.tools)] if shared else []
-            for tool, counts in count_tools(trace, offered).items():
-                tools.setdefault(tool, []).append(counts)
-            progress.advance(accuracy=sum(item.correct for item in items) / len(items))
-    return items, tools
+def _summary(
+    items: Sequence[EvaluationItem],
+    tools: ToolCounts,
+    base_model: str,
+    traces: Path,
+    options: EvaluationSettings,
+) -> dict[str, JsonValue]:
+    """`summarize`, and where questions have golds what only their traces tell."""
+    summary = summarize(items, tools, no_tool_kinds=options.no_tool_kinds, split=options.split)
+    if any(item.accepted for item in items):
+        official = options.scorer == "official"
+        tokens, tokenizer = name_tokens(base_model)
+        summary["profile"] = profile_traces(read_records(traces, Trace), tokens, tokenizer, official=official)
+        if options.max_tools:
+            summary["retrieval"] = offered_golds(read_records(traces, Trace))
+    return summary
 
 
 def write_summary(path: Path, summary: dict[str, JsonValue]) -> None:
@@ -182,18 +190,11 @@ def read_summary(evaluation: Artifact) -> dict[str, JsonValue]:
     return summary
 
 
-def _publish(
-    summary: dict[str, JsonValue],
-    items: Sequence[EvaluationItem],
-    title: str,
-    conditions: str,
-    metrics: Any,
-    report: Any,
-) -> None:
+def _publish(summary: dict[str, JsonValue], page: str, metrics: Any, report: Any) -> None:
     """Log the metrics and write the page."""
     for name, value in scalar_metrics(summary).items():
         metrics.log_metric(name, value)
-    write_page(report.path, render_report(title, summary, items, conditions))
+    write_page(report.path, page)
 
 
 def _title(base_model: str, adapter: str, *, without_tools: bool) -> str:
@@ -205,44 +206,47 @@ def _take(
     questions: Sequence[Question],
     engine: "Engine",
     client: ToolsClient,
+    apis: StatefulApis | None,
     options: EvaluationSettings,
     adapter: str,
 ) -> Iterator[Trace]:
-    """A trace of each question: first of those with golds, then of those that go through the loop.
-
-    Both are looked at before the first is sampled.
+    """A trace of each question: first of those that are judged on one turn, then of those that go through the loop,
+    then of BFCL's conversations. All are looked at before the first is sampled.
     """
     parts: list[Iterator[Trace]] = []
-    judged_by_calls = [question for question in questions if question.golds]
+    by_calls = in_reading_order(question for question in questions if is_single_turn(question))
     # Asked for once, by the check before: nothing is sent here.
-    asks = any(needs_service(question, options.variant) for question in judged_by_calls)
+    asks = any(needs_service(question, options.variant) for question in by_calls)
     available = client.list_tools() if asks else ()
-    if judged_by_calls:
+    if by_calls:
         turns = run_single_turns(
-            judged_by_calls,
+            by_calls,
             engine,
-            options,
+            options.one_batch_at_a_time(),
             available=available,
             unavailable=client.unavailable,
             adapter=adapter,
         )
         parts.append(turns)
-    others = [question for question in questions if not question.golds]
+    conversations = [question for question in questions if is_multi_turn(question)]
+    others = [question for question in questions if not (is_single_turn(question) or is_multi_turn(question))]
     if others:
         samples = ((question, 0) for question in others)
         parts.append(run_rollouts(samples, engine, client, options, adapter=adapter))
+    if conversations and apis is not None:
+        parts.append(play(conversations, engine, options, apis, adapter))
     return itertools.chain.from_iterable(parts)
 
 
 def _open_engine(base_model: str, policy: Artifact | None, options: EvaluationSettings) -> "Engine":
     """The engine, opened only once the adapter's card agrees with what is about to be used."""
-    from components.policy.card import check_card
+    from components.policy.card import check_adapter
     from components.policy.engine import open_engine
     from components.policy.load import open_chat
 
     if policy is not None:
         chat = open_chat(base_model, options.engine.call_format)
-        check_card(read_card(policy.folder), chat, base_model)
+        check_adapter(policy.folder, chat, base_model)
     return open_engine(base_model, policy.folder if policy else None, options.engine)
 
 

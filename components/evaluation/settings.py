@@ -1,7 +1,7 @@
 """Settings of evaluation; the defaults are the paper's prompt and bounds, with greedy decoding."""
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, JsonValue
 
@@ -56,4 +56,17 @@ class EvaluationSettings(RolloutSettings, StageSettings):
         default="fixed",
         description="official: RoTBench's questions as by its own scorer, which fails calls without arguments",
     )
+    bfcl_package: str = Field(
+        default="",
+        description="folder `bfcl_eval` with the classes of BFCL's multi-turn questions; empty fetches the package",
+    )
     engine: EngineSettings = Field(default_factory=EngineSettings)
+
+    def one_batch_at_a_time(self) -> Self:
+        """The same, with no more conversations together than the model in this process decodes at once.
+
+        A killed evaluation loses what was sampled together; nothing is gained by more in one go. Servers take all.
+        """
+        if self.engine.kind != "transformers":
+            return self
+        return self.model_copy(update={"concurrent": min(self.concurrent, self.engine.batch_size)})

@@ -6,6 +6,9 @@ from dataclasses import asdict
 from pydantic import JsonValue
 
 from components.contracts.records import EvaluationItem, Trace
+from components.evaluation.suites import noise_curve, suite_metrics, suite_summaries
+from components.scoring.bfcl.reference import is_bfcl
+from components.scoring.bfcl.scores import bfcl_scores
 from components.scoring.call_rates import (
     CALL_METRICS,
     EXECUTED_METRICS,
@@ -18,6 +21,7 @@ from components.scoring.groups import OVERALL, group_items
 from components.scoring.tool_use import METRICS, Counts, count_errors, counts_of_tool, rates, rates_of_counts
 
 ToolCounts = dict[str, list[Counts]]
+BFCL_VERSIONS = ("v3", "v4")
 
 # Where a group's metrics stand in a summary; "" is under the group's own name.
 _SECTIONS = {
@@ -33,22 +37,30 @@ def count_tools(trace: Trace, tools: Collection[str]) -> dict[str, Counts]:
 
 
 def summarize(
-    items: Sequence[EvaluationItem], tools: ToolCounts, *, no_tool_kinds: Collection[str]
+    items: Sequence[EvaluationItem],
+    tools: ToolCounts,
+    *,
+    no_tool_kinds: Collection[str],
+    split: str = "held_out",
 ) -> dict[str, JsonValue]:
     """Rates under each group's name, `tools` (by tool), `questions` (by group), `errors`, `seconds`.
+
+    Groups are those of the split's own questions, or of all where there are none; each suite stands under `suites`,
+    RoTBench's levels beside each other under `noise` and the benchmark's own sums under `bfcl`, where there are such.
 
     `calls` has, for each group with questions that are judged by golds, `ts`, `pi`, `cf`, `unparsed` and
     `no_call` with their `counts`, and how many fell into each category; `executed` has, for each group
     in which tools could be executed, `de`, `ce` and `va` with their `counts`. A rate is null where it is
     undefined: the pass rate without a call, a tool's accuracy where it was never called.
     """
-    groups = group_items(items, no_tool_kinds)
+    own = [item for item in items if item.suite == split] or items
+    groups = group_items(own, no_tool_kinds)
     summary: dict[str, JsonValue] = {}
     questions: dict[str, JsonValue] = {}
     calls: dict[str, JsonValue] = {}
     executed: dict[str, JsonValue] = {}
     for name, places in groups.items():
-        chosen = [items[place] for place in places]
+        chosen = [own[place] for place in places]
         found = rates(chosen)
         summary[name] = _metrics(asdict(found))
         questions[name] = found.questions
@@ -65,6 +77,12 @@ def summarize(
     summary["questions"] = questions
     summary["errors"] = {error.value: count for error, count in count_errors(items).items()}
     summary["seconds"] = round(sum(item.seconds for item in items), 3)
+    summary["suites"] = suite_summaries(items)
+    if curve := noise_curve(items):
+        summary["noise"] = [*curve]
+    official = [item for item in items if is_bfcl(item.suite)]
+    if official:
+        summary["bfcl"] = {version: bfcl_scores(official, version) for version in BFCL_VERSIONS}
     return summary
 
 
@@ -87,7 +105,18 @@ def scalar_metrics(summary: dict[str, JsonValue]) -> dict[str, float]:
                     found[f"{prefix}{section}_{name}" if section else f"{prefix}{name}"] = float(value)
     retrieval = summary.get("retrieval")
     recall = retrieval.get("recall") if isinstance(retrieval, dict) else None
-    return found | ({"retrieval_recall": float(recall)} if isinstance(recall, int | float) else {})
+    found |= {"retrieval_recall": float(recall)} if isinstance(recall, int | float) else {}
+    return found | suite_metrics(summary.get("suites")) | _bfcl_metrics(summary.get("bfcl"))
+
+
+def _bfcl_metrics(bfcl: JsonValue) -> dict[str, float]:
+    """The benchmark's own sums, such as `bfcl_v4_overall`."""
+    found: dict[str, float] = {}
+    for version, scores in (bfcl if isinstance(bfcl, dict) else {}).items():
+        for name, value in (scores if isinstance(scores, dict) else {}).items():
+            if isinstance(value, int | float):
+                found[f"bfcl_{version}_{name}"] = float(value)
+    return found
 
 
 def _call_summary(items: Sequence[EvaluationItem], counts: CallCounts) -> dict[str, JsonValue]:

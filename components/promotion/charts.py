@@ -1,4 +1,4 @@
-"""The report's small charts: a curve of the training loss, and the geometry of what the template draws."""
+"""The report's small charts: the curve of the training loss, and the bars of what failed."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from components.contracts.curves import Series, render_curve, running_mean
-from components.scoring.bootstrap import Interval
 
 
 @dataclass(frozen=True)
@@ -67,24 +66,3 @@ def error_bars(before: Mapping[str, int], after: Mapping[str, int]) -> list[Bar]
         )
         for name in names
     ]
-
-
-def dumbbell(
-    before: float | None, after: float | None, interval: Interval | None, *, width: float = 180.0
-) -> dict[str, float | None]:
-    """Where both rates lie on a line from 0 to 100 %, and where the interval puts the later one."""
-
-    def x(share: float) -> float:
-        return round(7 + max(0.0, min(1.0, share)) * (width - 14), 1)
-
-    band = (
-        (None, None)
-        if before is None or interval is None
-        else (x(before + interval.low), x(before + interval.high))
-    )
-    return {
-        "before": None if before is None else x(before),
-        "after": None if after is None else x(after),
-        "low": band[0],
-        "high": band[1],
-    }

@@ -70,11 +70,7 @@ def compare(
     """Compare paired items; the traces (by question id) give the rates of single tools."""
     groups = {}
     for name, places in group_items([before for before, _ in pairs], settings.no_tool_kinds).items():
-        chosen = [pairs[place] for place in places]
-        compared = _compared(
-            [counts_of(before) for before, _ in chosen], [counts_of(after) for _, after in chosen], settings
-        )
-        groups[name] = _with_calls(compared, chosen, settings)
+        groups[name] = compare_group([pairs[place] for place in places], settings)
     tools = {}
     for tool in _offered(traces_before, traces_after):
         tools[tool] = _compared(
@@ -91,11 +87,19 @@ def compare(
     )
 
 
+def compare_group(pairs: Sequence[Pair], settings: PromotionSettings) -> Compared:
+    """All metrics of these questions, before against after."""
+    compared = _compared(
+        [counts_of(before) for before, _ in pairs], [counts_of(after) for _, after in pairs], settings
+    )
+    return _with_calls(compared, pairs, settings)
+
+
 def summary_of(comparison: Comparison) -> dict[str, JsonValue]:
     """`summary.json`: each group's metrics with before, after and difference; null where undefined."""
     return {
-        **{name: _metrics(group) for name, group in comparison.groups.items()},
-        "tools": {name: _metrics(tool) for name, tool in comparison.tools.items()},
+        **{name: metrics_of(group) for name, group in comparison.groups.items()},
+        "tools": {name: metrics_of(tool) for name, tool in comparison.tools.items()},
         "questions": {name: group.questions for name, group in comparison.groups.items()},
         "errors_before": dict(comparison.errors_before),
         "errors_after": dict(comparison.errors_after),
@@ -127,7 +131,8 @@ def _with_calls(compared: Compared, pairs: Sequence[Pair], settings: PromotionSe
     )
 
 
-def _metrics(compared: Compared) -> dict[str, JsonValue]:
+def metrics_of(compared: Compared) -> dict[str, JsonValue]:
+    """Each metric with `before`, `after` and `difference` (`mean`, `low`, `high`); null where undefined."""
     found: dict[str, JsonValue] = {}
     for metric in compared.metrics:
         interval = compared.differences[metric]

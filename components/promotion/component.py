@@ -12,7 +12,6 @@ def promotion(
     after: Input[Dataset],
     adapter: Input[Model],
     labeled: Input[Dataset],
-    publish_to: str,
     settings: str,
     artifact_store: str,
     comparison: Output[Dataset],
@@ -21,26 +20,32 @@ def promotion(
     report: Output[HTML],
     between: Input[Dataset] = None,
     without_tools: Input[Dataset] = None,
-) -> None:
-    """Compare the two evaluations by paired bootstrap; publish the adapter when the gate opens.
+    regression_before: Input[Dataset] = None,
+    regression_after: Input[Dataset] = None,
+) -> str:
+    """Compare the two evaluations by paired bootstrap, suite by suite, and decide whether the adapter is promoted.
 
     Args:
         before: Artifact evaluation/1 of the policy that went in.
         after: Artifact evaluation/1 of the policy that came out, on the same items.
-        adapter: Artifact adapter/1 that is to be published.
+        adapter: Artifact adapter/1 that is decided on.
         labeled: Artifact labeled_traces/1 that it was trained on, for the report.
-        publish_to: s3:// prefix or folder to publish to; empty publishes nothing.
         settings: Canonical JSON of components.promotion.settings.
         artifact_store: s3:// prefix or folder for artifacts' payloads; empty leaves them to KFP.
-        comparison: Artifact comparison/1: summary.json and report.html.
+        comparison: Artifact comparison/1: summary.json, report.html and model_card.md.
         model_card: What the adapter is, how it was made and how it did.
         metrics: Differences and the gate's verdict.
         report: The whole comparison for people, self-contained.
         between: Artifact evaluation/1 of the policy on the way, such as after SFT and before PPO; shown beside.
         without_tools: Artifact evaluation/1 of the base model without tools; tells when tools help.
+        regression_before: Artifact evaluation/1 of the regression stage, of the policy that went in.
+        regression_after: Artifact evaluation/1 of the regression stage, of the policy that came out.
+
+    Returns:
+        "promoted" or "kept back".
     """
     from components.promotion.run import run
 
-    texts = (publish_to, settings, artifact_store)
     outputs = (comparison, model_card, metrics, report)
-    run(before, after, adapter, labeled, *texts, *outputs, between, without_tools)
+    optional = (between, without_tools, regression_before, regression_after)
+    return run(before, after, adapter, labeled, settings, artifact_store, *outputs, *optional)

@@ -37,6 +37,28 @@ def open_between(between: Any, before: Artifact, artifact_store: str) -> Artifac
     return opened
 
 
+def open_regression(before: Any, after: Any, adapter: Artifact, artifact_store: str) -> tuple[Artifact, ...]:
+    """The evaluations of the regression stage, if they are given: of the base model and of the adapter.
+
+    Raises:
+        InputError: only one is given, `after` judged another adapter, or both differ in more than that.
+    """
+    if before is None and after is None:
+        return ()
+    if before is None or after is None:
+        missing, there = ("before", "after") if before is None else ("after", "before")
+        raise InputError(f"regression_{missing}: missing beside regression_{there}; expected both or neither")
+    first, second = (open_input(one.path, "evaluation/1", artifact_store) for one in (before, after))
+    judged = second.manifest.lineage.get("adapter", "")
+    if judged != adapter.digest:
+        shown = judged[:12] or "the base model"
+        raise InputError(
+            f"regression_after: it judged {shown}, expected an evaluation of adapter {adapter.digest[:12]}"
+        )
+    check_same_conditions(("regression_before", "regression_after"), first.manifest, second.manifest)
+    return first, second
+
+
 def open_without_tools(without_tools: Any, before: Artifact, artifact_store: str) -> Artifact | None:
     """The evaluation of the base model without tools, if one is given.
 

@@ -8,42 +8,20 @@ from markupsafe import Markup
 from pydantic import JsonValue
 
 from components.contracts.curves import CURVE_STYLE
-from components.promotion.charts import dumbbell, error_bars, loss_curve
+from components.contracts.report_page.browser import ItemBrowser
+from components.contracts.report_page.layout import PACKAGE, make_page
+from components.contracts.report_page.marks import dumbbell, spread
+from components.promotion.charts import error_bars, loss_curve
 from components.promotion.comparison import Compared, Comparison
-from components.promotion.gate import Decision, group_title, percent, points
-from components.promotion.viewer import CHANGES, Viewer
+from components.promotion.gate import Decision
+from components.promotion.leaderboard import AFTER, BEFORE, Leaderboard, Standing, SuiteRow
+from components.promotion.metrics import LOWER_IS_BETTER, METRIC_HINTS, METRIC_TITLES, NEUTRAL
+from components.promotion.words import group_title, percent, points
 from components.scoring.bootstrap import Interval
 from components.scoring.groups import NEEDS_TOOL, NO_TOOL, OVERALL
+from components.scoring.noise_plot import draw_noise
 
-METRIC_TITLES = {
-    "accuracy": "Accuracy",
-    "exact_match": "Exact match (EM)",
-    "invoke_rate": "Invoke rate (IR)",
-    "called_share": "Questions with a call",
-    "pass_rate": "Pass rate (PR)",
-    "answerable_rate": "Answerable rate (AR)",
-    "calls_ts": "Tool selection (TS)",
-    "calls_pi": "Parameter identification (PI)",
-    "calls_cf": "Content filling (CF)",
-    "calls_unparsed": "Turns not parsed",
-    "calls_no_call": "Turns without a call",
-}
-METRIC_HINTS = {
-    "accuracy": "answers that contain an accepted one, as whole words or as the last number",
-    "exact_match": "answers that say an accepted one and nothing else",
-    "invoke_rate": "calls in the first turn a question; it can pass 100 %",
-    "called_share": "questions with at least one call in any turn",
-    "pass_rate": "calls that came back without an error",
-    "answerable_rate": "calls whose reply held an accepted answer",
-    "calls_ts": "turns that call the right tools",
-    "calls_pi": "turns that call the right tools with exactly the right parameters",
-    "calls_cf": "turns that call the right tools with the right parameters and values",
-    "calls_unparsed": "turns with a call that can't be parsed",
-    "calls_no_call": "turns that call nothing though a call was wanted",
-}
-# More calls are neither good nor bad by themselves.
-NEUTRAL = frozenset({"invoke_rate", "called_share"})
-LOWER_IS_BETTER = frozenset({"calls_unparsed", "calls_no_call"})
+MOST_TABLES = 40  # of tools and of groups, so that the page stays small
 
 
 @dataclass(frozen=True)
@@ -59,7 +37,6 @@ class Facts:
     confidence: float
     samples: int
     seed: int
-    published: str = ""
     recipe: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -74,7 +51,8 @@ class Stop:
 def render_report(
     comparison: Comparison,
     decision: Decision,
-    viewer: Viewer,
+    board: Leaderboard,
+    viewer: ItemBrowser,
     training_log: Sequence[Mapping[str, float]],
     facts: Facts,
     stop: Stop | None = None,
@@ -82,10 +60,12 @@ def render_report(
 ) -> str:
     """The page as text. Whatever a model or a tool wrote is escaped; nothing is loaded from anywhere.
 
-    helped: the tables of when tools help; empty where the model was not asked without tools.
+    board: the policies beside each other. helped: the tables of when tools help; empty where the model was not
+    asked without tools.
     """
+    loaders = [jinja2.PackageLoader("components.promotion"), jinja2.PackageLoader(PACKAGE)]
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("components.promotion"),
+        loader=jinja2.ChoiceLoader(loaders),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -93,19 +73,29 @@ def render_report(
     )
     main = comparison.groups.get(NEEDS_TOOL, comparison.groups[OVERALL])
     return environment.get_template("report.html.j2").render(
+        page=make_page(viewer),
         decision=decision,
         headline=headline(comparison),
         cards=_cards(comparison, main),
-        groups=[_table(name, group) for name, group in comparison.groups.items()],
-        tools=[_table(name, tool, title=name) for name, tool in comparison.tools.items()],
+        questions=board.questions,
+        standings=[_standing(one) for one in board.standings],
+        roles=[one.role for one in board.standings],
+        suites=[_suite(row) for row in board.suites],
+        suite_tables=_tables({row.title: row.compared for row in board.suites}, named=True),
+        groups=_tables(
+            comparison.groups, open_one=OVERALL if main is comparison.groups[OVERALL] else NEEDS_TOOL
+        ),
+        tools=_tables(comparison.tools, named=True),
+        tools_left_out=max(0, len(comparison.tools) - MOST_TABLES),
         stop_title=stop.title if stop else "",
-        stop_groups=[_table(name, group) for name, group in stop.comparison.groups.items()] if stop else [],
+        stop_groups=_tables(stop.comparison.groups) if stop else [],
+        metrics=[(title, METRIC_HINTS[metric]) for metric, title in METRIC_TITLES.items()],
         helped=helped,
-        bars=error_bars(comparison.errors_before, comparison.errors_after),
+        bars=error_bars(board.errors[BEFORE], board.errors[AFTER]),
+        fault_bars=error_bars(board.faults[BEFORE], board.faults[AFTER]),
         curve=loss_curve(training_log),
+        noise=Markup(draw_noise(board.noise)) if board.noise else "",
         curve_style=Markup(CURVE_STYLE),
-        viewer=viewer,
-        changes=CHANGES,
         facts=facts,
         training_settings=shown_settings(facts),
         confidence=f"{100 * facts.confidence:g}",
@@ -158,6 +148,50 @@ def _cards(comparison: Comparison, main: Compared) -> list[dict[str, object]]:
     ]
 
 
+def _standing(standing: Standing) -> dict[str, object]:
+    accuracy = standing.accuracy
+    return {
+        "role": standing.role,
+        "title": standing.title,
+        "accuracy": percent(accuracy.mean),
+        "bounds": _bounds(accuracy),
+        "plot": spread(accuracy.mean, accuracy.low, accuracy.high),
+        "called": percent(standing.called_share),
+        "first": standing.difference is None,
+        "seconds": f"{standing.seconds:,.1f}",
+        "tokens": f"{standing.tokens:,}",
+        **_difference("accuracy", standing.difference),
+    }
+
+
+def _suite(row: SuiteRow) -> dict[str, object]:
+    return {
+        "name": row.title,
+        "role": row.role,
+        "questions": row.questions,
+        "cells": [
+            {"share": percent(one.mean if one else None), "bounds": _bounds(one) if one else ""}
+            for one in row.accuracies
+        ],
+        **_difference("accuracy", row.difference),
+    }
+
+
+def _bounds(interval: Interval) -> str:
+    """`38.1 to 49.0`, in percent."""
+    return f"{100 * interval.low:.1f} to {100 * interval.high:.1f}"
+
+
+def _tables(
+    compared: Mapping[str, Compared], *, named: bool = False, open_one: str = ""
+) -> list[dict[str, object]]:
+    """At most MOST_TABLES of them. named: by the names themselves, as tools and suites are. open_one: shown unfolded."""
+    chosen = list(compared.items())[:MOST_TABLES]
+    return [
+        _table(name, one, title=name if named else "") | {"open": name == open_one} for name, one in chosen
+    ]
+
+
 def _table(name: str, compared: Compared, *, title: str = "") -> dict[str, object]:
     rows = []
     for metric in compared.metrics:
@@ -166,10 +200,10 @@ def _table(name: str, compared: Compared, *, title: str = "") -> dict[str, objec
         rows.append(
             {
                 "title": METRIC_TITLES[metric],
-                "hint": METRIC_HINTS[metric],
+                "known": before is not None or after is not None,
                 "before": percent(before),
                 "after": percent(after),
-                "plot": dumbbell(before, after, interval),
+                "plot": dumbbell(before, after, (interval.low, interval.high) if interval else None),
                 **_difference(metric, interval),
             }
         )
@@ -177,7 +211,6 @@ def _table(name: str, compared: Compared, *, title: str = "") -> dict[str, objec
     return {
         "title": plain if title else plain[0].upper() + plain[1:],
         "questions": compared.questions,
-        "open": name in (OVERALL, NEEDS_TOOL, NO_TOOL) and not title,
         "rows": rows,
     }
 

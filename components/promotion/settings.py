@@ -24,6 +24,20 @@ class PromotionSettings(StageSettings):
     samples: int = Field(default=10_000, ge=100, description="resamples of the paired bootstrap")
     seed: int = Field(default=19, ge=0)
     confidence: float = Field(default=0.95, gt=0.5, lt=1.0, description="of every interval")
+    target_suites: tuple[str, ...] = Field(
+        default=(),
+        description="suites on which accuracy must rise, or families of them; empty: the users' own questions",
+    )
+    regression_suites: tuple[str, ...] = Field(
+        default=(),
+        description="suites that may not fall, or families; empty: all judged ones that are no target",
+    )
+    regression_margin: float = Field(
+        default=0.05,
+        ge=0.0,
+        le=1.0,
+        description="how far accuracy may fall on a regression suite, as observed",
+    )
     no_tool_kinds: tuple[str, ...] = Field(
         default=("no_tool",), description="kinds of question that are to be answered without a tool"
     )

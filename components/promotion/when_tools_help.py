@@ -9,8 +9,8 @@ from components.contracts.artifacts import Artifact
 from components.contracts.jsonl import read_records
 from components.contracts.records import EvaluationItem
 from components.promotion.comparison import Pair
-from components.promotion.gate import group_title, percent, points
 from components.promotion.settings import PromotionSettings
+from components.promotion.words import group_title, percent, points
 from components.scoring.bootstrap import Interval
 from components.scoring.groups import OVERALL, group_kinds
 from components.scoring.tool_help import (
@@ -49,12 +49,14 @@ class Helped:
 def compare_help(
     without_tools: Artifact, pairs: Sequence[Pair], settings: PromotionSettings
 ) -> dict[str, Helped]:
-    """The table of each group, by its name.
+    """The table of each group, by its name; suites' questions that were not asked without tools are left out.
 
     Raises:
         InputError: `without_tools` did not judge the same questions, or holds a call.
     """
     known = known_without_tools(read_records(without_tools.path("items.jsonl"), EvaluationItem))
+    own = without_tools.manifest.details.get("split")
+    pairs = [pair for pair in pairs if pair[0].suite == own or pair[0].id in known]
     found = {}
     for name, kinds in group_kinds((before.kind for before, _ in pairs), settings.no_tool_kinds).items():
         before = [one for one, _ in pairs if one.kind in kinds]

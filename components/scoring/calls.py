@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from components.contracts.records import ToolCall
+from components.contracts.tool_calls.shown import show_call
 from components.contracts.tool_errors import ToolError
 from components.contracts.tool_schemas import ToolSchema, declared_types, find_tool, tool_parameters
 from components.scoring.assignment import best_pairs
@@ -145,7 +146,7 @@ def wrong_values(
 
 def show_calls(calls: Calls) -> str:
     """Calls as a person reads them: `name(parameter="value") other()`; "no call" for none."""
-    return " ".join(f"{call.name}({_shown(call.arguments)})" for call in calls) or NO_CALL
+    return " ".join(map(show_call, calls)) or NO_CALL
 
 
 def _against(
@@ -209,7 +210,3 @@ def _agrees(value: JsonValue, gold: JsonValue, schema: Mapping[str, Any]) -> boo
 def _equal_values(call: ToolCall, gold: ToolCall) -> int:
     missing = object()
     return sum(call.arguments.get(name, missing) == value for name, value in gold.arguments.items())
-
-
-def _shown(arguments: Mapping[str, JsonValue]) -> str:
-    return ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in arguments.items())

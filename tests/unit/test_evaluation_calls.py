@@ -92,7 +92,7 @@ def test_one_turn_is_judged_and_kept(scripted: ScriptedEngine, model: Path, tmp_
     assert "MAE &amp; PKT" in page
     assert "Noise gap" in page
     assert "Where calls go wrong" in page
-    assert "weather_map(city=&#34;Oslo&#34;)" in page
+    assert 'weather_map(city=\\"Oslo\\")' in page
 
 
 def test_the_profile_is_the_same_from_a_shell(

@@ -14,8 +14,8 @@ from components.ablation.settings import AblationSettings
 from components.contracts.jsonl import read_records
 from components.contracts.records import Difficulty, EvaluationItem, Question
 from components.promotion.comparison import compare, summary_of
-from components.promotion.gate import group_title
 from components.promotion.settings import PromotionSettings
+from components.promotion.words import group_title
 from components.rounds.judgement import Round, base_record, judge
 from components.rounds.records import RoundItem, RoundRecord
 from components.rounds.report import render_report as render_rounds

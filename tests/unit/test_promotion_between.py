@@ -24,7 +24,6 @@ def promote(inputs: dict[str, Artifact], output: Path, between: Artifact | None)
         after,
         adapter,
         labeled,
-        "",
         '{"samples": 300}',
         "",
         dsl.Dataset(uri=str(output / "comparison")),

@@ -17,10 +17,12 @@ from components.contracts.records import (
 from components.evaluation.summary import summarize
 from components.promotion.comparison import compare, summary_of
 from components.promotion.gate import decide
+from components.promotion.leaderboard import Leaderboard
 from components.promotion.model_card import render_model_card
 from components.promotion.report import Facts, render_report
 from components.promotion.run import scalar_metrics
 from components.promotion.settings import PromotionSettings
+from components.promotion.suites import compare_suites
 from components.promotion.viewer import build_viewer
 from components.scoring.call_rates import CALL_METRICS
 from components.scoring.tool_use import METRICS
@@ -79,10 +81,13 @@ def test_a_comparison_of_gold_questions_alone(tmp_path: Path) -> None:
     own: Any = summarize([after for _, after in pairs], {}, no_tool_kinds=())
     assert own["calls"]["overall"]["cf"] == summary["overall"]["calls_cf"]["after"]
     viewer = build_viewer(pairs, traces[0], traces[1], [], SETTINGS)
-    page = render_report(compared, decision, viewer, [], FACTS)
+    nothing: dict[str, dict[str, int]] = {"before": {}, "after": {}}
+    board = Leaderboard(questions=20, standings=[], suites=[], faults=nothing, errors=nothing, noise={})
+    page = render_report(compared, decision, board, viewer, [], FACTS)
     assert "Content filling (CF)" in page
     assert 'weather(city=\\"Oslo\\")' in page
-    assert "Tool selection (TS)" in render_model_card(compared, decision, FACTS)
+    suites = compare_suites(pairs, "held_out", SETTINGS)
+    assert "Tool selection (TS)" in render_model_card(compared, decision, FACTS, [], suites)
 
 
 def test_groups_without_golds_have_no_such_rows() -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from components.contracts.records import Question, Trace
 from components.promotion.comparison import Comparison, compare, summary_of
-from components.promotion.gate import decide, points
+from components.promotion.gate import decide
 from components.promotion.settings import PromotionSettings
+from components.promotion.words import points
 from components.scoring.pairing import pair_by_id
 from tests.evaluation_samples import judged, make_questions, trace, trained, untrained
 

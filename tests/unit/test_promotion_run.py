@@ -19,7 +19,7 @@ from components.promotion.__main__ import main
 from components.promotion.run import run
 from components.promotion.settings import PromotionSettings
 from components.scoring.tool_use import METRICS
-from components.storage import fetch, open_input
+from components.storage import open_input
 from tests.evaluation_samples import trained, untrained, write_adapter, write_evaluation, write_inputs
 from tests.object_store import ObjectStore
 
@@ -32,16 +32,15 @@ def inputs(tmp_path: Path) -> dict[str, Artifact]:
 
 
 def promote(
-    inputs: dict[str, Artifact], output: Path, publish_to: str = "", settings: str = FAST, store: str = ""
+    inputs: dict[str, Artifact], output: Path, settings: str = FAST, store: str = ""
 ) -> dict[str, Any]:
-    """Run the stage; the metrics it logged."""
+    """Run the stage; the metrics it logged, which agree with what it returned."""
     metrics = dsl.Metrics(uri="metrics")
-    run(
+    word = run(
         dsl.Dataset(uri=str(inputs["before"].folder)),
         dsl.Dataset(uri=str(inputs["after"].folder)),
         dsl.Model(uri=str(inputs["adapter"].folder)),
         dsl.Dataset(uri=str(inputs["labeled"].folder)),
-        publish_to,
         settings,
         store,
         dsl.Dataset(uri=str(output / "comparison")),
@@ -49,6 +48,7 @@ def promote(
         metrics,
         dsl.HTML(uri=str(output / "report.html")),
     )
+    assert word == ("promoted" if metrics.metadata["promoted"] else "kept back")
     return dict(metrics.metadata)
 
 
@@ -71,26 +71,27 @@ def test_torch_is_not_needed() -> None:
     assert found.stdout.strip() == "set()"
 
 
-def test_a_promoted_adapter_is_published_with_its_card(inputs: dict[str, Artifact], tmp_path: Path) -> None:
-    metrics = promote(inputs, tmp_path / "out", str(tmp_path / "models"))
-    assert metrics["promoted"] == 1
+def test_the_comparison_carries_the_card_and_says_what_it_is_of(
+    inputs: dict[str, Artifact], tmp_path: Path
+) -> None:
+    metrics = promote(inputs, tmp_path / "out")
+    assert metrics["promoted"] == metrics["check_better"] == metrics["check_no_overuse"] == 1
     assert metrics["needs_tool_accuracy_difference_low"] > 0
-    [folder] = (tmp_path / "models").iterdir()
-    published = open_artifact(folder, "adapter/1")
-    assert published.manifest.lineage == {
+    comparison = open_artifact(tmp_path / "out" / "comparison", "comparison/1")
+    assert comparison.manifest.lineage == {
         "adapter": inputs["adapter"].digest,
         "evaluation_before": inputs["before"].digest,
         "evaluation_after": inputs["after"].digest,
         "labeled": inputs["labeled"].digest,
         "question_set": "q" * 64,
     }
-    assert published.path("adapter_model.safetensors").read_bytes() == b"weights"
-    card = published.path("README.md").read_text()
+    card = comparison.path("model_card.md").read_text()
     assert card == (tmp_path / "out" / "card.md").read_text()
     assert "**Promoted.**" in card
     assert inputs["adapter"].digest in card
     assert "learning_rate" in card
     assert "| All questions | 36 | Accuracy |" in card
+    assert "## Suites" not in card  # there is one
 
 
 def test_the_comparison_is_an_artifact_and_the_report_the_same_page(
@@ -102,7 +103,7 @@ def test_the_comparison_is_an_artifact_and_the_report_the_same_page(
     assert set(summary["needs_tool"]) == set(METRICS)
     assert summary["decision"]["promoted"] is True
     assert all(check["passed"] and check["reason"] for check in summary["decision"]["checks"])
-    assert summary["published"] == ""
+    assert {name: suite["role"] for name, suite in summary["suites"].items()} == {"held_out": "target"}
     assert summary["questions"] == {
         "overall": 36,
         "needs_tool": 24,
@@ -121,31 +122,19 @@ def test_equal_inputs_give_an_equal_comparison(inputs: dict[str, Artifact], tmp_
     assert digests[0] == digests[1]
 
 
-def test_publishing_again_changes_nothing(inputs: dict[str, Artifact], tmp_path: Path) -> None:
-    promote(inputs, tmp_path / "one", str(tmp_path / "models"))
-    files = {path: path.stat().st_mtime_ns for path in (tmp_path / "models").rglob("*")}
-    promote(inputs, tmp_path / "two", str(tmp_path / "models"))
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "models").rglob("*")} == files
-
-
-def test_a_worse_adapter_is_not_published(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_worse_adapter_is_kept_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     inputs = write_inputs(tmp_path, count=12, before=trained, after=untrained)
-    assert promote(inputs, tmp_path / "out", str(tmp_path / "models"))["promoted"] == 0
-    assert not (tmp_path / "models").exists()
+    metrics = promote(inputs, tmp_path / "out")
+    assert metrics["promoted"] == metrics["check_better"] == 0
     assert "**Not promoted.**" in (tmp_path / "out" / "card.md").read_text()
     assert "FAILED: Accuracy on questions that need a tool changed by \u2212" in capsys.readouterr().out
 
 
-def test_payloads_and_models_go_to_object_storage(
-    inputs: dict[str, Artifact], tmp_path: Path, s3: ObjectStore
-) -> None:
-    models = f"s3://{s3.bucket}/promotion/models"
-    promote(inputs, tmp_path / "out", models, store=f"s3://{s3.bucket}/promotion/artifacts")
+def test_payloads_go_to_object_storage(inputs: dict[str, Artifact], tmp_path: Path, s3: ObjectStore) -> None:
+    promote(inputs, tmp_path / "out", store=f"s3://{s3.bucket}/promotion/artifacts")
     opened = open_input(tmp_path / "out" / "comparison", "comparison/1")
-    summary = json.loads(opened.path("summary.json").read_text())
+    assert json.loads(opened.path("summary.json").read_text())["decision"]["promoted"] is True
     assert not (tmp_path / "out" / "comparison" / "summary.json").exists()
-    assert summary["published"].startswith(models)
-    open_artifact(fetch(summary["published"], tmp_path / "fetched"), "adapter/1")
 
 
 def test_an_adapter_without_a_log_has_no_curve(inputs: dict[str, Artifact], tmp_path: Path) -> None:
@@ -214,9 +203,8 @@ def test_inputs_that_do_not_belong_together_are_refused(
     inputs: dict[str, Artifact], tmp_path: Path, change: Change, message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        promote(change(inputs, tmp_path), tmp_path / "out", str(tmp_path / "models"))
+        promote(change(inputs, tmp_path), tmp_path / "out")
     assert not (tmp_path / "out").exists()
-    assert not (tmp_path / "models").exists()
 
 
 @pytest.mark.parametrize("page", ["report.html", "card.md"])

@@ -44,7 +44,7 @@ def promote(inputs: dict[str, Artifact], output: Path, without: Artifact | None)
     comparison, page = dsl.Dataset(uri=str(output / "comparison")), dsl.HTML(uri=str(output / "report.html"))
     card, metrics = dsl.Markdown(uri=str(output / "card.md")), dsl.Metrics(uri="metrics")
     given = dsl.Dataset(uri=str(without.folder)) if without else None
-    texts = ("", '{"samples": 300}', "")
+    texts = ('{"samples": 300}', "")
     run(before, after, adapter, labeled, *texts, comparison, card, metrics, page, without_tools=given)
     summary: dict[str, Any] = json.loads((output / "comparison/summary.json").read_text())
     return summary

@@ -1,0 +1,94 @@
+"""The conditions that the gate is made of: each looks at one group of questions and says one sentence."""
+
+from dataclasses import dataclass
+
+from components.promotion.comparison import Compared
+from components.promotion.settings import PromotionSettings
+from components.promotion.words import percent, points
+from components.scoring.bootstrap import Interval
+
+FEW = 100  # questions; with fewer an interval is seldom less than ten points wide, and the sentence says how wide
+ROUNDING = 1e-9  # shares are sums of counts: a fall of exactly the margin must not fail by a rounding error
+
+
+@dataclass(frozen=True)
+class Check:
+    """One condition of the gate, and one sentence that says how it came out."""
+
+    name: str
+    passed: bool
+    reason: str
+
+
+def better(name: str, where: str, group: Compared, settings: PromotionSettings) -> Check:
+    """Accuracy rose: the interval's lower bound is above zero. where: what the sentence calls the questions."""
+    interval = _of_accuracy(group)
+    passed = interval.low > 0
+    words = "above zero" if passed else "not above zero"
+    return Check(
+        name,
+        passed,
+        f"Accuracy on {where} changed by {points(interval.mean)}; the lower bound of the "
+        f"{100 * settings.confidence:g} % interval, {points(interval.low)}, is {words}{_few(group)}.",
+    )
+
+
+def not_fallen(name: str, where: str, group: Compared, margin: float) -> Check:
+    """The observed accuracy fell by no more than `margin`, a share."""
+    interval = _of_accuracy(group)
+    return Check(
+        name,
+        interval.mean >= -margin - ROUNDING,
+        f"Accuracy on {where} changed by {points(interval.mean)}; a fall of {100 * margin:g} points is "
+        f"the most allowed{_few(group)}.",
+    )
+
+
+def kept_calling(name: str, where: str, group: Compared, settings: PromotionSettings) -> Check:
+    """Tool use has not collapsed: a share of the earlier one is left."""
+    before, after = group.before.called_share or 0.0, group.after.called_share or 0.0
+    needed = settings.min_kept_tool_use * before
+    return Check(
+        name,
+        after >= needed - ROUNDING,
+        f"A tool is called on {percent(after)} of {where}, before it was {percent(before)}; "
+        f"at least {percent(needed)} must be left.",
+    )
+
+
+def not_overused(name: str, where: str, group: Compared, settings: PromotionSettings) -> Check:
+    """The invoke rate where no tool is needed is not above its maximum."""
+    rate = group.after.invoke_rate or 0.0
+    return Check(
+        name,
+        rate <= settings.max_no_tool_invoke_rate + ROUNDING,
+        f"The invoke rate on {where} is {percent(rate)}; "
+        f"{100 * settings.max_no_tool_invoke_rate:g} % is the most allowed.",
+    )
+
+
+def not_run_away(name: str, where: str, group: Compared, settings: PromotionSettings) -> Check:
+    """Where a suite wants no call, no more are made than the maximum, or than before where that was more."""
+    before, after = group.before.called_share or 0.0, group.after.called_share or 0.0
+    most = max(settings.max_no_tool_invoke_rate, before)
+    return Check(
+        name,
+        after <= most + ROUNDING,
+        f"A tool is called on {percent(after)} of {where}, which want no call, before it was "
+        f"{percent(before)}; {percent(most)} is the most allowed.",
+    )
+
+
+def _of_accuracy(group: Compared) -> Interval:
+    interval = group.differences["accuracy"]
+    assert interval is not None, "every question is judged"
+    return interval
+
+
+def _few(group: Compared) -> str:
+    if group.questions >= FEW:
+        return ""
+    interval = _of_accuracy(group)
+    width = f"{100 * (interval.high - interval.low):.1f} points wide"
+    noun = "question" if group.questions == 1 else "questions"
+    return f" (only {group.questions} {noun}: the interval is {width})"

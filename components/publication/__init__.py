@@ -1,0 +1,1 @@
+"""Publishes an adapter that was promoted."""
