@@ -94,7 +94,6 @@ PIPELINES: Mapping[str, PipelineFacts] = {
         demo_settings={
             "ingest": _SEARCHED,
             "sft": {"curriculum": "easy_to_hard"},
-            "mcts": {"alpha": 0.25, "max_trees": 10},
             "ablation": {"preset": "itool"},
         },
         shown=(
@@ -110,13 +109,23 @@ PIPELINES: Mapping[str, PipelineFacts] = {
         most_rounds=6,  # the table has eight rows
         parts={"control": ()},
     ),
+    "itool_ablation": PipelineFacts(
+        demo_questions="demo://calls",
+        demo_preset="demo_calls",
+        demo_settings={
+            "ingest": {"search_share": 0.25},
+            "sft": {"curriculum": "easy_to_hard"},
+            "ablation": {"preset": "itool"},
+        },
+        shown=(TABLE,),
+        preset="itool",
+    ),
     "whetstone": PipelineFacts(
         demo_questions="demo://calls",
         demo_preset="demo_calls",
         demo_settings={
             "ingest": _SEARCHED,
             "sft": {"curriculum": "easy_to_hard"},
-            "mcts": {"alpha": 0.25, "max_trees": 10},
         },
         shown=(
             COMPARISON,

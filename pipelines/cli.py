@@ -1,4 +1,4 @@
-"""The command line: `whetstone compile | run | submit | report`."""
+"""The command line: `whetstone compile | run | evaluate | bfcl-handler | submit | report`."""
 
 import sys
 import tempfile
@@ -95,6 +95,108 @@ def run(
     console = Console()
     folder = run_locally(parse_arguments(pipeline, words or []), runs, console)
     print_results(console, folder)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="hf://, s3://, demo:// or a folder with a model; the folder of an adapter; http(s)://host/v1."
+        ),
+    ],
+    suite: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A benchmark, such as bfcl:simple_python, api_bank or rotbench:clean; may be repeated."
+        ),
+    ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FAMILY=URI", help="Where a benchmark's files are; bfcl's are fetched."),
+    ] = None,
+    questions: Annotated[str, typer.Option(help="Questions of one's own: files, comma separated.")] = "",
+    limit: Annotated[int, typer.Option(min=0, help="Questions of each suite; 0 takes all.")] = 0,
+    call_format: Annotated[
+        str, typer.Option(help="How the model writes calls; by default as the adapter was trained.")
+    ] = "",
+    preset: Annotated[str, typer.Option(help="Preset of the evaluation's settings.")] = "",
+    settings: Annotated[str, typer.Option(help="JSON of the evaluation's settings, over the preset.")] = "",
+    against: Annotated[str, typer.Option(help="A second model, to compare with on the same questions.")] = "",
+    model_name: Annotated[str, typer.Option(help="The server's name for the model.")] = "",
+    trained_as: Annotated[
+        str,
+        typer.Option(
+            help="What the server serves, as a folder or URI here: its chat template and call format are used, "
+            "with token ids (vLLM)."
+        ),
+    ] = "",
+    api_key_variable: Annotated[
+        str, typer.Option(help="Environment variable with the server's key; OPENAI_API_KEY by default.")
+    ] = "",
+    tools_url: Annotated[
+        str, typer.Option(help="A tools service; by default one is started if needed.")
+    ] = "",
+    corpus: Annotated[str, typer.Option(help="Passages that the started tools service searches.")] = "",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the results; named again, a stopped evaluation goes on.")
+    ] = None,
+) -> None:
+    """Judge a model by benchmarks or one's own questions, here and without a pipeline.
+
+    For example: whetstone evaluate demo://smollm2-135m-instruct --suite bfcl:simple_python --limit 100
+    """
+    from pipelines.evaluate import evaluate as judge
+    from pipelines.evaluate import read_request
+
+    request = read_request(
+        model,
+        suites=suite or [],
+        data=data or [],
+        questions=questions,
+        limit=limit,
+        call_format=call_format,
+        preset=preset,
+        settings=settings,
+        against=against,
+        model_name=model_name,
+        trained_as=trained_as,
+        tools_url=tools_url,
+        corpus=corpus,
+    )
+    judge(request, out, api_key_variable, Console())
+
+
+@app.command("bfcl-handler")
+def bfcl_handler_command(
+    model: Annotated[
+        str, typer.Argument(help="The folder of an adapter or a model, its URI, or http(s)://host/v1.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to write; empty, or one that was written before.")],
+    url: Annotated[str, typer.Option(help="Where the model will be served.", show_default="vLLM's")] = "",
+    model_name: Annotated[str, typer.Option(help="The server's name for the model.")] = "",
+    call_format: Annotated[
+        str, typer.Option(help="How the model writes calls; by default as the adapter was trained.")
+    ] = "",
+    preset: Annotated[str, typer.Option(help="Preset of the evaluation's settings.")] = "",
+    settings: Annotated[str, typer.Option(help="JSON of the evaluation's settings, over the preset.")] = "",
+) -> None:
+    """Write a handler with which the official `bfcl` command runs a model, and a guide beside it.
+
+    For example: whetstone bfcl-handler runs/latest/adapter --out my-model-bfcl
+    """
+    from pipelines.bfcl_handler import write_bfcl_handler
+
+    served = write_bfcl_handler(
+        model,
+        out,
+        url=url,
+        model_name=model_name,
+        call_format=call_format,
+        preset=preset,
+        settings=settings,
+    )
+    typer.echo(f"{served.name}: {out / 'README.md'}")
 
 
 @app.command()

@@ -41,6 +41,8 @@ PUBLISH = (
     "s3:// prefix where the adapter is published when the gate opens; empty: nowhere.",
 )
 
+PUBLISHING = "publication"  # the stage that does it; it has no settings
+
 Parameter = tuple[str, Any, str]  # name, default, description; all are texts
 
 
@@ -59,7 +61,8 @@ def declared(
     """Make a KFP pipeline of a function that adds its tasks to a Run.
 
     stages: those with settings, in the order in which they run; each gets the parameters `<stage>_settings`,
-    `<stage>_image` and, where it uses one, `<stage>_accelerators`. choices: further parameters.
+    `<stage>_image` and, where it uses one, `<stage>_accelerators`. choices: further parameters; with PUBLISH comes
+    the image of PUBLISHING.
     preset: what the settings' defaults name; empty leaves the stages' own defaults.
     """
 
@@ -82,6 +85,7 @@ def _parameters(
     stages: Sequence[str], choices: Sequence[Parameter], preset: str
 ) -> tuple[list[inspect.Parameter], dict[str, str]]:
     settings = f'{{"preset":"{preset}"}}' if preset else "{}"
+    images = [*stages, *([PUBLISHING] if PUBLISH in choices else [])]
     texts: list[Parameter] = [
         (
             "questions",
@@ -106,7 +110,7 @@ def _parameters(
         ),
         *choices,
         *((f"{one}_settings", settings, f"JSON settings of {_title(one)}.") for one in stages),
-        *((f"{one}_image", image(one), f"Image that runs {_title(one)}.") for one in stages),
+        *((f"{one}_image", image(one), f"Image that runs {_title(one)}.") for one in images),
         *(
             (f"{one}_accelerators", "0", f'Accelerators of {ACCELERATED[one]}, as text: "0", "1" ...')
             for one in stages

@@ -55,7 +55,7 @@ def follow(
     failure, worker = "", workers[""]
     failures: Counter[tuple[str, str]] = Counter()  # of a thread's task, since it last went well
     with log.open("w", encoding="utf-8") as file:
-        for line in _lines(process, stop):
+        for line in lines_of(process, stop):
             file.write(f"{line}\n")
             thread, text = split_thread(line)
             worker, said = workers[thread], read_line(text)
@@ -93,7 +93,7 @@ def _is_mistake(worker: _Worker) -> bool:
     return worker.raised is not None and worker.raised.is_input_error
 
 
-def _lines(process: subprocess.Popen[str], stop: StopRequest) -> Iterator[str]:
+def lines_of(process: subprocess.Popen[str], stop: StopRequest) -> Iterator[str]:
     """The lines of a process's output, while looking for a stop request five times a second."""
     queue: SimpleQueue[str | None] = SimpleQueue()
 

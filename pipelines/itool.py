@@ -13,11 +13,11 @@ from typing import Any
 from components.ablation.component import ablation
 from components.error_labeling.component import error_labeling
 from components.evaluation.component import evaluation
-from components.promotion.component import promotion
 from components.sft.component import sft
 from pipelines.declare import PUBLISH, declared, methods_of
 from pipelines.iterations import iterate
 from pipelines.judging import Judge
+from pipelines.steps import promote
 from pipelines.tasks import Run
 
 # The stages with settings, in the order in which they run.
@@ -58,9 +58,10 @@ def unrolled(count: int, without: Collection[str] = ()) -> Any:
             "Error labeling",
             traces=run.practise(ingested),
             trajectories=ingested.outputs["trajectories"],
+            question_set=questions,
         ).outputs["labeled"]
         adapters = {WARM_UP: run.add(sft, "Warm-up SFT", labeled=labeled).outputs["adapter"]}
-        judge = Judge(run, ingested)
+        judge = Judge(run, ingested, noun="iteration")
         judge.judge(adapters[WARM_UP], labeled, stage_names="Warm-up: {}", title=WARM_UP)
         if CONTROL not in without:
             mixed = run.add(sft, "Mixed SFT", labeled=labeled, overrides='{"curriculum":"mixed"}')
@@ -94,9 +95,8 @@ def unrolled(count: int, without: Collection[str] = ()) -> Any:
             title=f"best of {count} iterations",
             earlier=rows[f"iteration {count}"],
         )
-        run.add(
-            promotion,
-            "Promotion",
+        promote(
+            run,
             before=base.outputs["evaluation"],
             between=rows[WARM_UP],
             after=after.outputs["evaluation"],

@@ -8,22 +8,23 @@ from components.evaluation.component import evaluation
 from components.rounds.component import rounds
 from pipelines.tasks import Run
 
-# What a judgement hands on to the next one: of the best round, and of the one that is best if it is barred.
-KEPT = ("best", "best_labeled", "best_evaluation", "spare", "spare_labeled", "spare_evaluation")
+KEPT = ("best", "best_labeled", "best_evaluation")  # what a judgement hands on to the next one
 
 
 class Judge:
     """Judges one round after the other, beginning with the base model.
 
     adapter, method: what the next round begins with, None for the base model, and which trainings it does: none
-    once a round hurt. best, best_labeled: of the rounds so far.
+    once a round hurt or had nothing to train on. best, best_labeled: of the rounds so far.
     """
 
     adapter: Any = None
     best: Any = None
     best_labeled: Any = None
 
-    def __init__(self, run: Run, ingested: PipelineTask) -> None:
+    def __init__(self, run: Run, ingested: PipelineTask, *, noun: str) -> None:
+        """Add the base model's evaluation. noun: what reports call rounds."""
+        self._noun = noun
         self.method: Any = run.given["method"]
         self._run = run
         self._asked = {"question_set": ingested.outputs["question_set"], "split": "validation"}
@@ -53,6 +54,8 @@ class Judge:
             labeled=labeled,
             base=self._base,
             method=self.method,
+            title=title,
+            noun=self._noun,
             **self._before,
         ).outputs
         self._before = {f"{name}_so_far": judgement[name] for name in KEPT}

@@ -131,14 +131,14 @@ def _local_parameters(arguments: Arguments) -> tuple[dict[str, JsonValue], str]:
         raise InputError("questions: missing; expected questions=FILE or an s3:// URI")
     for key in ("artifact_store", "checkpoint_root", "publish_to", "base_model"):
         if parameters.get(key):
-            parameters[key] = _absolute(str(parameters[key]))
-    sources = [_absolute(part.strip()) for part in str(parameters["questions"]).split(",")]
+            parameters[key] = absolute(str(parameters[key]))
+    sources = [absolute(part.strip()) for part in str(parameters["questions"]).split(",")]
     parameters["questions"] = ",".join(sources)
-    corpus = _absolute(arguments.corpus) if arguments.corpus else ""
+    corpus = absolute(arguments.corpus) if arguments.corpus else ""
     if DEMO in sources and not parameters.get("tools_url"):
         corpus = corpus or DEMO
-    _must_exist("questions", *sources)
-    _must_exist("corpus", corpus)
+    must_exist("questions", *sources)
+    must_exist("corpus", corpus)
     if corpus and parameters.get("tools_url"):
         raise InputError("corpus: given together with tools_url; the service at that address has its own")
     if not parameters.get("artifact_store"):
@@ -152,7 +152,8 @@ def _refuse_stored(parameters: Mapping[str, JsonValue], corpus: str) -> None:
     places = {
         key: parameters.get(key) for key in ("questions", "base_model", "publish_to", "checkpoint_root")
     }
-    for key, value in {**places, "corpus": corpus, "ingest.held_out": ingest.get("held_out")}.items():
+    own = {f"ingest.{name}": ingest.get(name) for name in ("held_out", "suite_data")}
+    for key, value in {**places, "corpus": corpus, **own}.items():
         if "s3://" in str(value):
             raise InputError(
                 f"{key}: an s3:// URI needs artifact_store= in the same store; the local one starts empty"
@@ -171,11 +172,11 @@ def _write_demo_corpus(folder: RunFolder, environment: dict[str, str], stop: Sto
     return str(path)
 
 
-def _absolute(value: str) -> str:
+def absolute(value: str) -> str:
     return value if URI.match(value) else str(Path(value).expanduser().resolve())
 
 
-def _must_exist(key: str, *values: str) -> None:
+def must_exist(key: str, *values: str) -> None:
     for value in values:
         if value and not URI.match(value) and not Path(value).exists():
             raise InputError(f"{key}: {value}: no such file or folder")

@@ -29,7 +29,10 @@ TOOL_HELP = {
     "rescued": "rescued: not known, called, right",
     "underuse": "underuse: not known, not called",
 }
-NOT_GROUPS = frozenset({"tools", "errors_before", "errors_after", "seconds", "between", "tool_help"})
+NOT_GROUPS = frozenset(
+    {"tools", "errors_before", "errors_after", "seconds", "between", "tool_help"}
+    | {"questions", "decision", "suites", "all_suites"}
+)
 FIRST_GROUPS = ("overall", "needs_tool", "no_tool")
 RATES_A_TABLE = 7
 INTERVALS_A_TABLE = 3
@@ -62,6 +65,10 @@ def print_results(console: Console, folder: Path) -> None:
         console.print("One seed a row. Moved: Frobenius norm of the weights' change.", highlight=False)
     else:
         console.print(_comparison_table(summary))
+        if "decision" in summary:
+            console.print(_decision(summary["decision"]), highlight=False, markup=False)
+        if len(summary.get("suites", ())) > 1:
+            console.print(_suites_table(summary))
         console.print(_errors(summary))
         if "tool_help" in summary:
             console.print(_help_table(summary["tool_help"]["overall"]))
@@ -112,6 +119,24 @@ def _shown(metrics: Mapping[str, Any]) -> dict[str, str]:
     repeats = calls and _sides(metrics.get("accuracy")) == _sides(metrics.get("calls_cf"))
     others = {} if repeats else METRICS
     return calls | {name: label for name, label in others.items() if _has_value(metrics.get(name))}
+
+
+def _decision(decision: Mapping[str, Any]) -> str:
+    """What the gate decided, and which conditions did not hold."""
+    failed = [check["reason"] for check in decision["checks"] if not check["passed"]]
+    return "\n".join(["Promoted." if decision["promoted"] else "Kept back.", *failed])
+
+
+def _suites_table(summary: Mapping[str, Any]) -> Table:
+    """Accuracy by suite, and over all of them."""
+    headers = ["before", "after", "difference", "95 % interval"]
+    table = _table("Suites: accuracy, in percent", ["suite", "role", "questions"], headers)
+    for name, suite in [*summary["suites"].items(), ("all of these", summary["all_suites"])]:
+        metric = suite["accuracy"]
+        sides = [_percent(metric[side]) for side in ("before", "after")]
+        cells = (suite.get("role", ""), str(suite["questions"]), *sides, *_difference(metric["difference"]))
+        table.add_row(name, *cells)
+    return table
 
 
 def _sides(metric: Any) -> tuple[Any, Any]:
@@ -187,7 +212,9 @@ def _help_table(helped: Mapping[str, Any]) -> Table:
 
 def _rounds_table(summary: Mapping[str, Any]) -> Table:
     """Each round on the validation questions, and what was made of it."""
-    table = _table("Rounds, on the validation questions, in percent", ["round"], ["accuracy", "invoke rate"])
+    noun = summary["noun"]
+    title = f"{noun.capitalize()}s, on the validation questions, in percent"
+    table = _table(title, [noun], ["accuracy", "invoke rate"])
     table.add_column("verdict", overflow="fold")
     for one in summary["by_round"]:
         mark = " (best)" if one["number"] == summary["best"] else ""

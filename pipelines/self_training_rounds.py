@@ -1,7 +1,7 @@
 """Self-training in rounds: each round practises with the policy of the one before and learns from that.
 
 A round is trace generation -> error labeling -> preference pairs -> SFT -> DPO -> evaluation on the validation
-questions -> judgement. Once a round hurt, the rounds after it practise and train nothing and hand the adapter on.
+questions -> judgement. Once a round hurt or had nothing to train on, those after it practise and train nothing and hand on.
 The best round, by the validation questions, is then judged once on the held-out ones and promoted.
 """
 
@@ -42,7 +42,7 @@ def unrolled(count: int) -> Any:
     def self_training_rounds(run: Run) -> None:
         """Teach a model to use tools by its own practice, round after round, and prove the best round."""
         ingested = run.prepare(validation=True)
-        judge = Judge(run, ingested)
+        judge = Judge(run, ingested, noun="round")
         for number in range(1, count + 1):
             names = f"Round {number}: {{}}"
             traces = run.practise_inside(

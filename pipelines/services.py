@@ -112,12 +112,12 @@ def _bucket_answers(access: Mapping[str, str]) -> bool:
 
 @contextmanager
 def tools_service(
-    folder: Path, corpus: str, environment: Mapping[str, str], stop: StopRequest
+    folder: Path, corpus: str, environment: Mapping[str, str], stop: StopRequest, *, stand_ins: str = ""
 ) -> Iterator[dict[str, str]]:
     """Run the tools service on loopback.
 
     Gives `url` and the WHETSTONE_TOOLS_TOKEN (fresh) that it asks for. An empty corpus leaves the
-    service without search.
+    service without search. stand_ins: a JSON file of tool schemas to stand in for.
 
     Raises:
         InputError: the service does not come up; its own last line is in the message.
@@ -126,6 +126,7 @@ def tools_service(
     token = secrets.token_hex(20)
     command = [sys.executable, "-m", "tools_service", "--port", str(port)]
     command += ["--corpus", corpus] if corpus else []
+    command += ["--stand-ins", stand_ins] if stand_ins else []
     log = folder / "tools_service.log"
     url = f"http://127.0.0.1:{port}"
     surroundings = {**environment, "WHETSTONE_TOOLS_TOKEN": token}

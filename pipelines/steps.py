@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from kfp import dsl
 from kfp.dsl import PipelineTask
 
 from components.dpo.component import dpo
@@ -10,6 +11,7 @@ from components.error_labeling.component import error_labeling
 from components.evaluation.component import evaluation
 from components.preferences.component import preferences
 from components.promotion.component import promotion
+from components.publication.component import publication
 from components.sft.component import sft
 from pipelines.tasks import Run
 
@@ -44,6 +46,7 @@ def teach(
         stage_names.format("Error labeling"),
         traces=traces,
         trajectories=ingested.outputs["trajectories"],
+        question_set=ingested.outputs["question_set"],
         overrides=labeling,
     ).outputs["labeled"]
     pairs = run.add(
@@ -75,12 +78,25 @@ def prove(run: Run, ingested: PipelineTask, taught: Taught, title: str) -> None:
         title="base model without tools",
         without_tools=True,
     )
-    run.add(
-        promotion,
-        "Promotion",
+    promote(
+        run,
         before=before.outputs["evaluation"],
         after=after.outputs["evaluation"],
         adapter=taught.adapter,
         labeled=taught.labeled,
         without_tools=without_tools.outputs["evaluation"],
     )
+
+
+def promote(run: Run, *, adapter: Any, **compared: Any) -> None:
+    """Add promotion of `adapter`, and its publication, which runs only when promotion says so.
+
+    compared: promotion's other inputs.
+    """
+    decided = run.add(promotion, "Promotion", adapter=adapter, **compared)
+    # kfp.local reads no condition whose value has quotes in it, and this one has none.
+    with dsl.If(decided.outputs["Output"] == "promoted", name="promoted"):
+        published = run.add(
+            publication, "Publication", adapter=adapter, comparison=decided.outputs["comparison"]
+        )
+        published.set_caching_options(False)  # what was published may have been deleted since

@@ -43,14 +43,21 @@ class Run:
         return self.add(ingest, "Ingest", validation=validation or None).after(checked)
 
     def practise(self, ingested: PipelineTask) -> Any:
-        """Add trace generation by the base model, a task for every shard of the training questions; gives their traces."""
+        """Add trace generation by the base model, a task for every shard of the training questions; gives their traces.
+
+        In a pipeline that searches, another preflight says before it whether ingest left anything to search.
+        """
+        checked = []
+        if "mcts_settings" in self.given:
+            asked = {"question_set": ingested.outputs["question_set"], "publish_to": ""}
+            checked.append(self.add(preflight, "Preflight of the search", **asked))
         with dsl.ParallelFor(ingested.outputs["Output"], name="shards") as shard:
             generated = self.add(
                 trace_generation,
                 "Trace generation",
                 question_set=ingested.outputs["question_set"],
                 shard=shard,
-            )
+            ).after(*checked)
         return dsl.Collected(generated.outputs["traces"])
 
     def practise_inside(self, practice: Any, ingested: PipelineTask, **inputs: Any) -> Any:

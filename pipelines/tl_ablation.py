@@ -76,6 +76,7 @@ def tl_ablation(run: Run) -> None:
             "Error labeling",
             traces=traces,
             trajectories=ingested.outputs["trajectories"],
+            question_set=questions,
             overrides=arm.error_labeling,
         ).outputs["labeled"]
         tuned = run.add(sft, "SFT", labeled=labeled, overrides=arm.sft).outputs["adapter"]

@@ -8,9 +8,9 @@ promotion at the end.
 from components.error_labeling.component import error_labeling
 from components.evaluation.component import evaluation
 from components.ppo.component import ppo
-from components.promotion.component import promotion
 from components.sft.component import sft
 from pipelines.declare import PUBLISH, declared
+from pipelines.steps import promote
 from pipelines.tasks import Run
 
 # The stages with settings, in the order in which they run.
@@ -38,6 +38,7 @@ def tl_training(run: Run) -> None:
         "Error labeling",
         traces=run.practise(ingested),
         trajectories=ingested.outputs["trajectories"],
+        question_set=questions,
     ).outputs["labeled"]
     tuned = run.add(sft, "SFT", labeled=labeled).outputs["adapter"]
     improved = run.add(ppo, "PPO", labeled=labeled, initial=tuned).outputs["adapter"]
@@ -49,9 +50,8 @@ def tl_training(run: Run) -> None:
     after = run.add(
         evaluation, "Evaluation after PPO", question_set=questions, adapter=improved, title="after PPO"
     )
-    run.add(
-        promotion,
-        "Promotion",
+    promote(
+        run,
         before=before.outputs["evaluation"],
         between=between.outputs["evaluation"],
         after=after.outputs["evaluation"],

@@ -14,12 +14,12 @@ from components.contracts.methods import METHODS
 from components.error_labeling.component import error_labeling
 from components.evaluation.component import evaluation
 from components.ppo.component import ppo
-from components.promotion.component import promotion
 from components.sft.component import sft
 from pipelines.catalog import PIPELINES
 from pipelines.declare import PUBLISH, declared, methods_of
 from pipelines.iterations import iterate
 from pipelines.judging import Judge
+from pipelines.steps import promote
 from pipelines.tasks import Run
 
 # The stages with settings, in the order in which they run.
@@ -66,6 +66,7 @@ def unrolled(count: int, without: Collection[str] = ()) -> Any:
             "Error labeling",
             traces=run.practise(ingested),
             trajectories=ingested.outputs["trajectories"],
+            question_set=questions,
         ).outputs["labeled"]
         adapter: Any = None  # the base model
         if "sft" in stages:
@@ -74,7 +75,7 @@ def unrolled(count: int, without: Collection[str] = ()) -> Any:
             adapter = run.add(ppo, "PPO", labeled=labeled, initial=adapter).outputs["adapter"]
         searching = adapter
         if iterated:
-            judge = Judge(run, ingested)
+            judge = Judge(run, ingested, noun="iteration")
             if adapter is not None:
                 judge.judge(adapter, labeled, stage_names="Before search: {}", title="before search")
             iterate(run, ingested, judge, labeled, count)
@@ -98,9 +99,8 @@ def unrolled(count: int, without: Collection[str] = ()) -> Any:
             title="after all",
             earlier=between,  # which is handed on when no iteration was better
         ).outputs
-        run.add(
-            promotion,
-            "Promotion",
+        promote(
+            run,
             before=before["evaluation"],
             between=between,
             after=after["evaluation"],

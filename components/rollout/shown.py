@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from components.contracts.artifacts import Artifact
-from components.contracts.errors import InputError
+from components.contracts.errors import InputError, NothingToLearnError
 from components.contracts.jsonl import read_records
 from components.contracts.records import AssistantTurn, LabeledTrace, Message, PreferencePair, Trace
 from components.contracts.tool_schemas import ToolSchema, parse_tools
@@ -23,13 +23,13 @@ def peek_call_format(traces: Artifact, needed: str) -> tuple[str, Iterator[Label
     needed: what at least one of them has to have, for the error.
 
     Raises:
-        InputError: there is no trace.
+        NothingToLearnError: there is no trace.
     """
     path = traces.path("traces.jsonl")
     records = read_records(path, LabeledTrace)
     first = next(records, None)
     if first is None:
-        raise InputError(f"labeled: {path} holds no traces; expected at least one with {needed}")
+        raise NothingToLearnError(f"labeled: {path} holds no traces; expected at least one with {needed}")
     return first.call_format, itertools.chain([first], records)
 
 

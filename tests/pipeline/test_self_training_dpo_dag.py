@@ -63,5 +63,6 @@ def test_every_stage_is_shown_and_says_what_it_gave(finished: LocalRun) -> None:
     for stage in ("Preference pairs", "SFT", "DPO", "Evaluation without tools", "Promotion"):
         assert finished.times_done(stage) == 1, stage
     assert "[dpo] " in finished.output
+    assert finished.times_done("Publication") == finished.summary()["decision"]["promoted"]
     assert "rescued" in finished.output
     assert finished.output.rstrip().endswith("report.html")

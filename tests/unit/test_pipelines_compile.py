@@ -32,11 +32,17 @@ MORE = {
     "self_training_grid": 1,
     "tl_training": 2,
     "tl_ablation": 2,
-    # Beyond one of each stage: a second SFT, three judgements, two searches and DPOs, eleven evaluations.
-    "itool": 1 + 3 + 2 * 2 + 11,
-    "whetstone": 1 + 5,
+    # Beyond one of each stage: a second preflight and SFT, three judgements, two searches and DPOs, eleven evaluations.
+    "itool": 2 + 3 + 2 * 2 + 11,
+    # Beyond one of each stage: a second preflight and SFT, four searches and DPOs, seven evaluations.
+    "itool_ablation": 2 + 2 * 4 + 7,
+    "whetstone": 2 + 5,
 }
 GPU_STAGES = {"trace_generation", "sft", "dpo", "ppo", "mcts", "evaluation"}
+
+
+# Those of the last stage, which has no settings; an ablation publishes nothing.
+PUBLISHING = {name for name in MORE if not name.endswith(("_grid", "_ablation"))}
 
 
 def stages_of(pipeline: str) -> tuple[str, ...]:
@@ -127,6 +133,7 @@ def test_parameters_are_few_described_and_typed_for_submit(pipeline: str) -> Non
     declared = declared_parameters(pipeline)
     stages = stages_of(pipeline)
     images = {f"{stage}_image" for stage in stages}
+    images |= {"publication_image"} if pipeline in PUBLISHING else set()
     accelerators = {name for name in declared if name.endswith("_accelerators")}
     others = set(declared) - images - accelerators - PLACEMENT
     assert images | PLACEMENT <= set(declared)
@@ -165,7 +172,7 @@ def test_no_image_is_latest_or_names_a_registry(pipeline: str) -> None:
 @pytest.mark.parametrize("pipeline", PIPELINES)
 def test_every_pod_has_limits_retries_a_deadline_and_its_secrets(pipeline: str) -> None:
     executors = executors_of(pipeline)
-    assert len(executors) == len(stages_of(pipeline)) + MORE[pipeline]
+    assert len(executors) == len(stages_of(pipeline)) + (pipeline in PUBLISHING) + MORE[pipeline]
     for name, executor in executors.items():
         stage = re.sub(r"(-\d+)*$", "", name.removeprefix("exec-")).replace("-", "_")
         assert ("accelerator" in executor["container"]["resources"]) == (stage in GPU_STAGES)
@@ -189,7 +196,7 @@ def test_retries_back_off(pipeline: str) -> None:
         for task in dag["dag"]["tasks"].values()
         if "dag" not in spec["components"][task["componentRef"]["name"]]
     ]
-    assert len(tasks) == len(stages_of(pipeline)) + MORE[pipeline]
+    assert len(tasks) == len(stages_of(pipeline)) + (pipeline in PUBLISHING) + MORE[pipeline]
     for task in tasks:
         assert task["retryPolicy"]["maxRetryCount"] >= 1
         assert task["retryPolicy"]["backoffFactor"] > 1
@@ -197,7 +204,26 @@ def test_retries_back_off(pipeline: str) -> None:
 
 
 def test_resources_cover_every_stage() -> None:
-    assert set(read_resources()) == {stage for pipeline in PIPELINES for stage in stages_of(pipeline)}
+    stages = {stage for pipeline in PIPELINES for stage in stages_of(pipeline)}
+    assert set(read_resources()) == {*stages, "publication"}
+
+
+@pytest.mark.parametrize("pipeline", sorted(PUBLISHING))
+def test_only_what_is_promoted_is_published(pipeline: str) -> None:
+    spec = spec_of(pipeline)
+    conditions = {
+        name: task for name, task in spec["root"]["dag"]["tasks"].items() if "triggerPolicy" in task
+    }
+    (task,) = conditions.values()
+    given = "inputs.parameter_values['pipelinechannel--promotion-Output']"
+    assert task["triggerPolicy"]["condition"] == f"{given} == 'promoted'"
+    assert "promotion" in task["dependentTasks"]
+    inside = spec["components"][task["componentRef"]["name"]]["dag"]["tasks"]
+    assert list(inside) == ["publication"]
+    decided = spec["root"]["dag"]["tasks"]["promotion"]["inputs"]["artifacts"]["adapter"]
+    published = inside["publication"]["inputs"]["artifacts"]["adapter"]["componentInputArtifact"]
+    assert task["inputs"]["artifacts"][published] == decided  # the very adapter that was decided on
+    assert not inside["publication"].get("cachingOptions")
 
 
 def test_unknown_pipeline_is_offered_the_nearest() -> None:

@@ -135,8 +135,10 @@ def test_rounds_are_told_with_the_places_of_plot_and_numbers(tmp_path: Path) -> 
         {"number": 0, "title": "base model", "accuracy": 0.25, "invoke_rate": 0.5, "verdict": "the start"},
         {"number": 1, "title": "round 1", "accuracy": 0.5, "invoke_rate": None, "verdict": "better"},
     ]
-    results(tmp_path / "rounds", {"rounds": 1, "best": 1, "by_round": by_round})
+    results(tmp_path / "rounds", {"rounds": 1, "noun": "iteration", "best": 1, "by_round": by_round})
     lines = shown(tmp_path, SUMMARY)
+    assert "Iterations, on the validation questions, in percent" in lines
+    assert "iteration accuracy invoke rate verdict" in lines
     assert "base model 25.0 50.0 the start" in lines
     assert "round 1 (best) 50.0 - better" in lines
     assert lines[-3].endswith("rounds/report.html")

@@ -136,12 +136,12 @@ def test_user_trajectories_are_labeled(pipeline: str) -> None:
     ]
     assert len(labelings) == (3 if pipeline == "self_training_rounds" else 1)
     for labeling in labelings:
-        assert {"traces", "trajectories"} == set(labeling["inputs"]["artifacts"])
+        assert {"traces", "trajectories", "question_set"} == set(labeling["inputs"]["artifacts"])
 
 
 def test_the_tables_alone_work_on_whole_arms_side_by_side() -> None:
     with_arms = [pipeline for pipeline in PIPELINES if has_arms(spec_of(pipeline))]
-    assert with_arms == ["self_training_grid", "tl_ablation"]
+    assert with_arms == ["self_training_grid", "tl_ablation", "itool_ablation"]
     assert {"Table", "Trace generation", "Evaluation of the base model"} <= set(
         task_names(spec_of("tl_ablation")).values()
     )
@@ -182,6 +182,8 @@ def test_each_iteration_begins_with_the_policy_of_the_one_before(pipeline: str, 
         judgement = producers(tasks[f"Iteration {number}: Judgement"])
         assert judgement["adapter"] == f"dpo{place}.adapter"
         assert judgement["earlier"] == f"{judged}.history"
+        told = tasks[f"Iteration {number}: Judgement"]
+        assert (constant(told, "title"), constant(told, "noun")) == (f"iteration {number}", "iteration")
     assert f"Iteration {count + 1}: DPO" not in tasks
     promoted = producers(tasks["Promotion"])
     assert promoted["adapter"] == f"rounds-{count + 1}.best"
@@ -231,6 +233,7 @@ def test_the_table_of_itool_has_the_control_and_every_iteration() -> None:
         (
             ["dpo"],
             {
+                "preflight-2",  # of what there is to search
                 "mcts",
                 "dpo",
                 "rounds",
@@ -244,7 +247,7 @@ def test_the_table_of_itool_has_the_control_and_every_iteration() -> None:
         ),
         (
             ["ppo", "mcts"],
-            {"ppo", "mcts", "dpo", "rounds", "rounds-2"}
+            {"ppo", "preflight-2", "mcts", "dpo", "rounds", "rounds-2"}
             | {f"evaluation-{number}" for number in (3, 4, 5, 6)},
             "sft.adapter",
         ),

@@ -1,0 +1,77 @@
+"""What `whetstone evaluate` prints in the end: a row a suite, and the differences to another model."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+BFCL_PARTS = ("overall", "non_live", "live", "multi_turn", "relevance", "irrelevance")
+
+
+def print_evaluation(console: Console, folder: Path, names: Mapping[str, str]) -> None:
+    """The tables of a folder of `pipelines.evaluate`, and where its reports lie. names: of the models, by task."""
+    for task, name in names.items():
+        summary = json.loads((folder / task / "evaluation" / "summary.json").read_text(encoding="utf-8"))
+        console.print(suite_table(name, summary["suites"]))
+        for version, scores in summary.get("bfcl", {}).items():
+            known = [f"{part} {_percent(scores[part])}" for part in BFCL_PARTS if scores[part] is not None]
+            if known:
+                console.print(f"BFCL {version}: {', '.join(known)}".replace("_", " "), highlight=False)
+    comparison = folder / "comparison.json"
+    if comparison.is_file():
+        found = json.loads(comparison.read_text(encoding="utf-8"))
+        before, after = list(names.values())[::-1]
+        console.print(difference_table(before, after, found["suites"]))
+    for task in names:
+        console.print(f"report: {folder / task / 'report.html'}", highlight=False, soft_wrap=True)
+
+
+def suite_table(title: str, suites: Mapping[str, Any]) -> Table:
+    """A row a suite: questions, accuracy, interval, parse failures, seconds."""
+    table = _table(f"{title}, in percent")
+    for header in ("n", "accuracy", "95 % interval", "parse failures", "seconds"):
+        table.add_column(header, justify="right", no_wrap=True)
+    for name, suite in suites.items():
+        interval = suite["interval"]
+        table.add_row(
+            name,
+            str(suite["questions"]),
+            _percent(suite["accuracy"]),
+            f"{_percent(interval['low'])} to {_percent(interval['high'])}",
+            str(suite["parse_failures"]),
+            f"{suite['seconds']:.1f}",
+        )
+    return table
+
+
+def difference_table(before: str, after: str, suites: Mapping[str, Any]) -> Table:
+    """A row a suite: accuracy of both, and the paired difference in points."""
+    table = _table(f"{after} against {before}, the same questions, accuracy in percent")
+    for header in ("n", before, after, "difference", "95 % interval"):
+        table.add_column(header, justify="right")
+    for name, suite in suites.items():
+        accuracy = suite["rates"]["accuracy"]
+        difference = accuracy["difference"]
+        table.add_row(
+            name,
+            str(suite["questions"]),
+            _percent(accuracy["before"]),
+            _percent(accuracy["after"]),
+            f"{100 * difference['mean']:+.1f}",
+            f"{100 * difference['low']:+.1f} to {100 * difference['high']:+.1f}",
+        )
+    return table
+
+
+def _table(title: str) -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("suite", no_wrap=True)
+    return table
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f}"

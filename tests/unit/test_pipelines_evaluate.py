@@ -1,0 +1,239 @@
+"""`whetstone evaluate`: real stages over a tiny model, a server or an adapter, without a pipeline."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from components.contracts.artifacts import open_artifact, write_artifact
+from components.contracts.errors import InputError
+from components.contracts.records import PolicyCard
+from pipelines.evaluate import Request, evaluate, read_request
+from pipelines.evaluated_model import read_model
+from tests.teacher_server import teacher_server, tool_call
+from tests.tiny_model import build_tiny_model
+
+SETTINGS = json.dumps({"max_new_tokens": 4, "engine": {"model": {"dtype": "float32", "threads": 1}}})
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "description": "The weather",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    },
+}
+PATIENCE = 400  # seconds, on a busy machine
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tiny_model(tmp_path_factory.mktemp("model"))
+
+
+def write_questions(path: Path, count: int) -> Path:
+    """Questions of one's own with a tool and a gold call."""
+    rows = [
+        {
+            "id": f"q{number}",
+            "text": f"What is the weather in town {number}?",
+            "offered": json.dumps([TOOL]),
+            "golds": [[{"name": "weather", "arguments": {"city": f"town {number}"}}]],
+        }
+        for number in range(count)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def console(path: Path) -> Console:
+    return Console(file=path.open("a", encoding="utf-8"), width=120)
+
+
+def request(model: str, **others: Any) -> Request:
+    return read_request(model, suites=others.pop("suites", []), data=others.pop("data", []), **others)
+
+
+def test_own_questions_and_another_model_and_then_nothing_is_made_again(model: Path, tmp_path: Path) -> None:
+    other = build_tiny_model(tmp_path / "other", seed=1)
+    asked = write_questions(tmp_path / "mine.jsonl", 5)
+    wanted = request(str(model), questions=str(asked), limit=4, settings=SETTINGS, against=str(other))
+    out, said = tmp_path / "out", tmp_path / "said.txt"
+    assert evaluate(wanted, out, "", console(said)) == out
+    summary = json.loads((out / "evaluation" / "evaluation" / "summary.json").read_text())
+    assert summary["suites"]["held_out"]["questions"] == 4
+    compared = json.loads((out / "comparison.json").read_text())
+    assert compared["suites"]["held_out"]["questions"] == 4
+    assert set(compared["suites"]["held_out"]["rates"]["accuracy"]["difference"]) == {"mean", "low", "high"}
+    text = said.read_text()
+    for expected in (
+        "held_out",
+        "95 % interval",
+        "parse failures",
+        "against",
+        str(out / "evaluation" / "report.html"),
+    ):
+        assert expected in text
+    assert not (out / "tools_service.log").exists()
+    assert not any((out / "checkpoints").rglob("chunk-*"))
+    made = {
+        path: path.stat().st_mtime_ns
+        for path in out.rglob("*")
+        if path.is_file() and path.name != "request.json"
+    }
+    evaluate(wanted, out, "", console(said))
+    assert made == {path: path.stat().st_mtime_ns for path in made}
+    with pytest.raises(
+        InputError, match=r"--out: .* was made with limit 4, now it is 3; name another folder"
+    ):
+        evaluate(
+            request(str(model), questions=str(asked), limit=3, settings=SETTINGS, against=str(other)),
+            out,
+            "",
+            console(said),
+        )
+
+
+def test_a_published_suite(model: Path, tmp_path: Path) -> None:
+    data = Path(os.environ.get("WHETSTONE_TEST_DATA", "/nowhere")) / "rotbench"
+    if not data.is_dir():
+        pytest.skip("WHETSTONE_TEST_DATA has no rotbench")
+    settings = json.dumps(json.loads(SETTINGS) | {"max_tools": 1})
+    wanted = request(
+        str(model), suites=["rotbench:clean"], data=[f"rotbench={data}"], limit=2, settings=settings
+    )
+    said = tmp_path / "said.txt"
+    evaluate(wanted, tmp_path / "out", "", console(said))
+    row = next(line for line in said.read_text().splitlines() if line.strip().startswith("rotbench:clean"))
+    assert row.split()[1] == "2"
+
+
+def test_a_server_is_stopped_by_ctrl_c_and_gone_on_with(tmp_path: Path) -> None:
+    asked = write_questions(tmp_path / "mine.jsonl", 60)
+    heard: list[dict[str, Any]] = []
+
+    def answer(body: dict[str, Any]) -> dict[str, Any]:
+        time.sleep(0.15)
+        return {"tool_calls": [tool_call("weather", {"city": "town 1"})]}
+
+    with teacher_server(answer, heard) as url:
+        engine = json.dumps({"concurrent": 2, "engine": {"concurrency": 2}})
+        command = [sys.executable, "-m", "pipelines", "evaluate", url, "--questions", str(asked)]
+        command += ["--settings", engine, "--out", str(tmp_path / "out"), "--api-key-variable", "SERVER_KEY"]
+        environment = {**os.environ, "SERVER_KEY": "a-key-that-is-never-shown"}
+
+        def start() -> "subprocess.Popen[str]":
+            return subprocess.Popen(
+                command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            )
+
+        stopped = start()
+        deadline = time.monotonic() + PATIENCE
+        while not list((tmp_path / "out").rglob("chunk-*")):
+            assert stopped.poll() is None, stopped.communicate()[0]
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        stopped.send_signal(signal.SIGINT)
+        text, _ = stopped.communicate(timeout=PATIENCE)
+        assert stopped.returncode == 130
+        assert text.splitlines()[-1] == "error: stopped by SIGINT; everything that was started is stopped"
+        before = len(heard)
+        assert 0 < before < 60
+        again = start()
+        text, _ = again.communicate(timeout=PATIENCE)
+        assert again.returncode == 0, text
+        assert 60 <= len(heard) < 60 + before
+    assert heard[0]["tools"] == [TOOL]
+    assert "held_out" in text
+    everything = "".join(
+        path.read_text(errors="replace") for path in (tmp_path / "out").rglob("*") if path.is_file()
+    )
+    assert "a-key-that-is-never-shown" not in everything
+
+
+def card_of(base_model: Path, call_format: str = "pythonic") -> str:
+    return PolicyCard(
+        base_model=str(base_model),
+        template_hash="t",
+        call_format=call_format,
+        stop_ids=(2,),
+        settings={},
+        lineage={},
+    ).model_dump_json()
+
+
+def test_an_adapter_says_its_base_model_and_call_format(model: Path, tmp_path: Path) -> None:
+    with write_artifact(tmp_path / "adapter", "adapter/1") as writer:
+        (writer.folder / "policy.json").write_text(card_of(model))
+    found = read_model(str(tmp_path / "adapter"), tmp_path / "scratch")
+    assert (found.base_model, found.adapter) == (str(model), tmp_path / "adapter")
+    assert found.engine == {"call_format": "pythonic"}
+    settings = request("m", suites=["popqa"], settings=SETTINGS).evaluation_settings(found)
+    assert (settings.engine.call_format, settings.max_new_tokens) == ("pythonic", 4)
+    assert read_model(str(tmp_path / "adapter"), tmp_path, call_format="hermes").engine == {
+        "call_format": "hermes"
+    }
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    (plain / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "org/name"}))
+    wrapped = read_model(str(plain), tmp_path / "scratch")
+    assert wrapped.base_model == "hf://org/name"
+    assert wrapped.adapter == tmp_path / "scratch"
+    assert [entry.path for entry in open_artifact(tmp_path / "scratch", "adapter/1").manifest.files] == [
+        "adapter_config.json"
+    ]
+
+
+def test_uris_folders_and_servers(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_model("demo://smollm2-135m-instruct", tmp_path).base_model == "demo://smollm2-135m-instruct"
+    assert read_model(str(model), tmp_path).base_model == str(model)
+    monkeypatch.setenv("MINE", "secret")
+    served = read_model("http://127.0.0.1:9/v1", tmp_path, server_model="big", key_variable="MINE")
+    assert served.engine == {
+        "kind": "openai",
+        "url": "http://127.0.0.1:9/v1",
+        "server_model": "big",
+        "server_tools": True,
+    }
+    assert served.environment == {"OPENAI_API_KEY": "secret"}
+    assert "server_tools" not in read_model("http://h/v1", tmp_path, call_format="hermes").engine
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "message"),
+    [
+        ("/no/such", {}, r"MODEL: /no/such: no such folder; expected hf://"),
+        ("EMPTY", {}, "holds neither config.json of a model nor policy.json of an adapter"),
+        ("http://h/v1", {"key_variable": "NOT_SET_AT_ALL"}, "--api-key-variable: NOT_SET_AT_ALL is not set"),
+        ("demo://m", {"server_model": "x"}, r"--model-name: only for a server, expected MODEL as http"),
+    ],
+)
+def test_a_model_that_can_not_be_had_is_one_line(
+    model: str, options: dict[str, str], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        read_model(str(tmp_path) if model == "EMPTY" else model, tmp_path / "scratch", **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_request_that_can_not_be_met_is_one_line(model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(InputError, match=r"unknown suite 'bfcl:simple_pyton'.*'bfcl:simple_python'"):
+        evaluate(request("m", suites=["bfcl:simple_pyton"]), out, "", Console())
+    with pytest.raises(InputError, match="--suite: missing; expected --suite NAME"):
+        evaluate(request("m"), out, "", Console())
+    with pytest.raises(InputError, match="--data: 'bfcl', expected FAMILY=URI"):
+        request("m", suites=["bfcl"], data=["bfcl"])
+    with pytest.raises(InputError, match=r"--questions: .*nothing.jsonl: no such file or folder"):
+        request("m", questions=str(tmp_path / "nothing.jsonl"))
+    assert not out.exists()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("mine")
+    with pytest.raises(InputError, match="holds files that are no evaluation of ours"):
+        evaluate(request(str(model), suites=["popqa"]), tmp_path / "full", "", Console())
