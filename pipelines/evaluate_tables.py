@@ -17,7 +17,7 @@ def print_evaluation(console: Console, folder: Path, names: Mapping[str, str]) -
     for task, name in names.items():
         summary = json.loads((folder / task / "evaluation" / "summary.json").read_text(encoding="utf-8"))
         console.print(suite_table(name, summary["suites"]))
-        for version, scores in summary.get("bfcl", {}).items():
+        for version, scores in summary.get("bfcl_scores", {}).items():
             known = [f"{part} {_percent(scores[part])}" for part in BFCL_PARTS if scores[part] is not None]
             if known:
                 console.print(f"BFCL {version}: {', '.join(known)}".replace("_", " "), highlight=False)

@@ -2,7 +2,7 @@
 
 RESERVED_KINDS = frozenset(
     {"overall", "needs_tool", "tools", "questions", "decision", "seconds"}
-    | {"suites", "all_suites", "noise", "bfcl", "retrieval"}
+    | {"suites", "all_suites", "noise", "bfcl_scores", "retrieval"}
     | {"errors", "errors_before", "errors_after", "calls", "executed", "profile", "between", "tool_help"}
 )
 

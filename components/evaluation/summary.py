@@ -82,7 +82,7 @@ def summarize(
         summary["noise"] = [*curve]
     official = [item for item in items if is_bfcl(item.suite)]
     if official:
-        summary["bfcl"] = {version: bfcl_scores(official, version) for version in BFCL_VERSIONS}
+        summary["bfcl_scores"] = {version: bfcl_scores(official, version) for version in BFCL_VERSIONS}
     return summary
 
 
@@ -106,7 +106,7 @@ def scalar_metrics(summary: dict[str, JsonValue]) -> dict[str, float]:
     retrieval = summary.get("retrieval")
     recall = retrieval.get("recall") if isinstance(retrieval, dict) else None
     found |= {"retrieval_recall": float(recall)} if isinstance(recall, int | float) else {}
-    return found | suite_metrics(summary.get("suites")) | _bfcl_metrics(summary.get("bfcl"))
+    return found | suite_metrics(summary.get("suites")) | _bfcl_metrics(summary.get("bfcl_scores"))
 
 
 def _bfcl_metrics(bfcl: JsonValue) -> dict[str, float]:

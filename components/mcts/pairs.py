@@ -14,9 +14,10 @@ from components.mcts.settings import MCTSSettings
 from components.mcts.tree import TRUNCATED as CUT
 
 PAIR = "pair"
-ONE_STEP, TRUNCATED, NO_OUTCOME = "one step only", "truncated", "no outcome"
+ONE_STEP, TRUNCATED = "one step only", "truncated"
+NO_OUTCOME, NOT_JUDGED = "no outcome", "not judged"
 EQUAL_TEXT, GAP, OVERLAP = "equal text", "gap", "overlap"
-REASONS = (ONE_STEP, TRUNCATED, NO_OUTCOME, EQUAL_TEXT, GAP, OVERLAP)
+REASONS = (ONE_STEP, TRUNCATED, NO_OUTCOME, NOT_JUDGED, EQUAL_TEXT, GAP, OVERLAP)
 CHOSEN, REJECTED = "chosen", "rejected"
 
 
@@ -34,6 +35,8 @@ def verdict_on(best: SearchNode, worst: SearchNode, settings: MCTSSettings) -> s
         return TRUNCATED
     if any(one.outcome is None and one.rollout_outcome is None for one in (best, worst)):
         return NO_OUTCOME
+    if (best.self_evaluation is None) != (worst.self_evaluation is None):
+        return NOT_JUDGED  # one has a part of its reward that the other could not get
     if best.text == worst.text:
         return EQUAL_TEXT
     if best.q - worst.q < settings.min_gap or best.q <= worst.q:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from components.contracts.progress import Progress
-from components.contracts.records import Message
+from components.contracts.records import Message, Question
 from components.contracts.tool_calls import get_call_format
 from components.mcts.states import Asked
 from components.policy.architecture import context_length
@@ -34,12 +34,17 @@ class GoldResponse:
 def measure_perplexities(asked: Sequence[Asked], policy: Policy, batch_size: int) -> list[float | None]:
     """Of the gold response of each question, in their order, at least 1.
 
-    batch_size: conversations a forward pass, those of like length together; halved when memory runs out. None: the
-    conversation is longer than the model's context, or needs more memory by itself than there is.
+    batch_size: conversations a forward pass, those of like length together; halved when memory runs out. None: there
+    is no text to be unsure of (the gold is to call nothing, and no answer is given), or the conversation is longer
+    than the model's context, or needs more memory by itself than there is.
     """
     responses = [gold_response(one, policy.chat) for one in asked]
     context = context_length(policy.model)
-    fitting = [number for number, one in enumerate(responses) if len(one.ids) <= context]
+    fitting = [
+        number
+        for number, (question, one) in enumerate(zip(asked, responses, strict=True))
+        if has_response(question.question) and len(one.ids) <= context
+    ]
     found: list[float | None] = [None] * len(asked)
     progress = Progress("mcts", len(asked), part="perplexity")
     progress.advance(len(asked) - len(fitting))
@@ -64,7 +69,7 @@ def measure_perplexities(asked: Sequence[Asked], policy: Policy, batch_size: int
         progress.advance(len(batch))
     missing = found.count(None)
     if missing:
-        print(f"[mcts] {missing} of {len(found)} gold responses were not measured: too long", flush=True)
+        print(f"[mcts] {missing} of {len(found)} gold responses were not measured: too long, or empty", flush=True)
     return found
 
 
@@ -84,6 +89,11 @@ def gold_response(asked: Asked, chat: Chat) -> GoldResponse:
     encoding = chat.encode(messages, conversation.tools)
     span = next(span for span in reversed(encoding.spans) if span.message == len(messages) - 1)
     return GoldResponse(tuple(encoding.ids[: span.end]), span.start)
+
+
+def has_response(question: Question) -> bool:
+    """Whether a gold says something: a call, or an answer. To call nothing is no text to be unsure of."""
+    return any(question.golds) or any(question.answers)
 
 
 def gold_text(asked: Asked) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -76,16 +77,18 @@ def run(
     language = language_of(expander, base_model, policy.digest if policy else "")
     lineage = {"question_set": opened.digest} | ({"adapter": policy.digest} if policy else {})
     decides = {**lineage, "base_model": base_model, "settings": settings_digest(parsed)}
-    with ToolsClient(tools_url) as client, open_finished(checkpoint_root, decides) as finished:
+    with ToolsClient(tools_url) as client:
         search = Search(expander, language, parsed)
         if parsed.execute_tools or not all(question.offered for question in pool):
             search.client, search.available = client, client.list_tools()
-        asked = [search.ask(question) for question in pool]
-        buffer = rank_pool(asked, measure(asked, expander, parsed), parsed)
-        questions = taken(pool, buffer)
-        search_all(search, questions, finished)
-        outputs.write(in_order(questions, finished), buffer, language, lineage)
-        finished.clear()
+            decides["tools"] = json.dumps(search.available, sort_keys=True)
+        with open_finished(checkpoint_root, decides) as finished:
+            asked = [search.ask(question) for question in pool]
+            buffer = rank_pool(asked, measure(asked, expander, parsed), parsed)
+            questions = taken(pool, buffer)
+            search_all(search, questions, finished)
+            outputs.write(in_order(questions, finished), buffer, language, lineage)
+            finished.clear()
     if not outputs.tally.pairs:
         dropped = ", ".join(f"{count} x {why}" for why, count in outputs.tally.verdicts.most_common())
         print(
@@ -114,7 +117,7 @@ def measure(asked: Sequence[Asked], expander: Expander, settings: MCTSSettings) 
     found = measure_perplexities(asked, expander.policy, settings.engine.batch_size)
     if found.count(None) == len(found):
         raise InputError(
-            f"question_set: none of {len(found)} gold responses fits the model's context and memory with its prompt"
+            f"question_set: none of {len(found)} gold responses has a text and fits the model's context and memory"
         )
     return found
 

@@ -154,7 +154,7 @@ def test_groups_and_thirds_are_those_of_the_users_own_questions() -> None:
     summary: Any = summarize(items, {}, no_tool_kinds=())
     assert summary["questions"] == {"overall": 1, "needs_tool": 1, "a": 1}
     assert set(summary["suites"]) == {"held_out", "bfcl:multiple"}
-    assert summary["bfcl"]["v4"]["groups"]["multiple"]["items"] == 1
+    assert summary["bfcl_scores"]["v4"]["groups"]["multiple"]["items"] == 1
     assert scalar_metrics(summary)["bfcl_v4_parse_failures"] == 0
     alone: Any = summarize(items[1:], {}, no_tool_kinds=())
     assert alone["questions"]["overall"] == 1

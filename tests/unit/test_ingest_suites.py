@@ -183,7 +183,11 @@ def test_a_python_row_is_offered_as_the_benchmark_offers_it(tmp_path: Path) -> N
     reference = BfclReference.of(question)
     assert (reference.group, reference.underscored) == ("simple_python", False)
     assert list(reference.possible_answers) == answers
-    assert list(reference.functions) == [HYPOT]  # as published, for the checker
+    # What the checker reads of it, in the published types.
+    types = {"x": {"type": "float"}, "z": {"type": "integer"}}
+    assert list(reference.functions) == [
+        {"name": "math.hypot", "parameters": {"properties": types, "required": ["x"]}}
+    ]
     assert question.golds == ((ToolCall(name="math.hypot", arguments={"x": 3.0}),),)
     for name in CALL_FORMATS:  # dots in names come through
         calls, tools = question.golds[0], parse_tools(question.offered)

@@ -41,6 +41,8 @@ ROOT = SearchNode(parent=-1, path=(), turn=0)
         ([node(1.0, (1,), "a"), node(-1.0, (2,), "b"), node(0.0, (3,), "c", ending="truncated")], "pair"),
         ([node(1.0, (1,), "a"), node(-1.0, (2,), "b", rollout_outcome=None)], "no outcome"),
         ([node(1.0, (1,), "a"), node(-1.0, (2,), "b", rollout_outcome=None, outcome=-1)], "pair"),
+        ([node(1.0, (1,), "a", self_evaluation=0.6), node(-1.0, (2,), "b")], "not judged"),
+        ([node(1.0, (1,), "a", self_evaluation=0.6), node(-1.0, (2,), "b", self_evaluation=0.1)], "pair"),
         ([node(1.0, tuple(range(39)), "a"), node(0.0, (*range(38), 99), "b")], "overlap"),
         ([node(1.0, tuple(range(20)), "a"), node(0.0, (*range(19), 99), "b")], "pair"),
     ],

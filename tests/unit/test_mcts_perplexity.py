@@ -127,9 +127,10 @@ def test_what_can_not_be_measured_is_told(
     questions = pool(4)
     room = policy.model.config.max_position_embeddings
     questions[0] = asked(gold("long", call("weather", city="Oslo" * room)))
+    questions[2] = asked(Question(id="nothing", text="Thanks!", offered=OFFERED, golds=((),)))
     found = measure_perplexities(questions, policy, 4)
-    assert [one is None for one in found] == [True, False, False, False]
-    assert "1 of 4 gold responses were not measured" in capsys.readouterr().out
+    assert [one is None for one in found] == [True, False, True, False]
+    assert "2 of 4 gold responses were not measured" in capsys.readouterr().out
 
     def never(model: Any, responses: Sequence[Any]) -> list[float]:
         raise torch.OutOfMemoryError("out of memory")

@@ -15,10 +15,13 @@ from rich.console import Console
 from components.contracts.artifacts import open_artifact, write_artifact
 from components.contracts.errors import InputError
 from components.contracts.records import PolicyCard
+from components.policy.load import load_policy
+from components.policy.settings import ModelSettings
 from pipelines.evaluate import Request, evaluate, read_request
 from pipelines.evaluated_model import read_model
 from tests.teacher_server import teacher_server, tool_call
 from tests.tiny_model import build_tiny_model
+from tests.token_server import KEY, token_server
 
 SETTINGS = json.dumps({"max_new_tokens": 4, "engine": {"model": {"dtype": "float32", "threads": 1}}})
 TOOL = {
@@ -157,6 +160,28 @@ def test_a_server_is_stopped_by_ctrl_c_and_gone_on_with(tmp_path: Path) -> None:
     assert "a-key-that-is-never-shown" not in everything
 
 
+def test_a_server_is_asked_as_its_model_was_trained(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = write_questions(tmp_path / "mine.jsonl", 2)
+    monkeypatch.setenv("SERVER_KEY", KEY)
+    options = {"questions": str(asked), "settings": SETTINGS, "call_format": "pythonic"}
+    policy = load_policy(
+        str(model), call_format="pythonic", settings=ModelSettings(dtype="float32", threads=1)
+    )
+    with token_server(policy) as url:
+        wanted = request(url, trained_as=str(model), **options)
+        evaluate(wanted, tmp_path / "served", "SERVER_KEY", console(tmp_path / "said.txt"))
+    evaluate(request(str(model), **options), tmp_path / "here", "", console(tmp_path / "said.txt"))
+
+    def turns(out: Path) -> list[tuple[Any, ...]]:
+        lines = (out / "evaluation" / "evaluation" / "traces.jsonl").read_text().splitlines()
+        traces = sorted(map(json.loads, lines), key=lambda one: str(one["id"]))
+        return [(one["messages"], [turn["token_ids"] for turn in one["turns"]]) for one in traces]
+
+    assert turns(tmp_path / "served") == turns(tmp_path / "here")
+
+
 def card_of(base_model: Path, call_format: str = "pythonic") -> str:
     return PolicyCard(
         base_model=str(base_model),
@@ -203,6 +228,11 @@ def test_uris_folders_and_servers(model: Path, tmp_path: Path, monkeypatch: pyte
     }
     assert served.environment == {"OPENAI_API_KEY": "secret"}
     assert "server_tools" not in read_model("http://h/v1", tmp_path, call_format="hermes").engine
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "policy.json").write_text(card_of(model))
+    trained = read_model("http://h/v1", tmp_path / "scratch", trained_as=str(tmp_path / "mine"))
+    assert (trained.base_model, trained.adapter) == (str(model), None)
+    assert (trained.engine["call_format"], trained.engine["server_tokens"]) == ("pythonic", True)
 
 
 @pytest.mark.parametrize(
@@ -212,6 +242,12 @@ def test_uris_folders_and_servers(model: Path, tmp_path: Path, monkeypatch: pyte
         ("EMPTY", {}, "holds neither config.json of a model nor policy.json of an adapter"),
         ("http://h/v1", {"key_variable": "NOT_SET_AT_ALL"}, "--api-key-variable: NOT_SET_AT_ALL is not set"),
         ("demo://m", {"server_model": "x"}, r"--model-name: only for a server, expected MODEL as http"),
+        ("demo://m", {"trained_as": "x"}, r"--trained-as: only for a server, expected MODEL as http"),
+        (
+            "http://h/v1",
+            {"trained_as": "http://h/v1"},
+            r"--trained-as: expected a folder or URI of the model",
+        ),
     ],
 )
 def test_a_model_that_can_not_be_had_is_one_line(

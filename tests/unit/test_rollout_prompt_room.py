@@ -84,7 +84,7 @@ def test_an_evaluation_of_both_kinds_looks_at_both_first(client: ToolsClient) ->
     asked, late = engine(), ask("late", ROOM - size_with(client.list_tools()) + 1)
     options = EvaluationSettings(max_new_tokens=1000)
     with pytest.raises(InputError, match=r"^question 'late': its prompt with"):
-        next(_take([gold("planet", CALL), late], asked, client, options, ""))
+        next(_take([gold("planet", CALL), late], asked, client, None, options, ""))
     assert asked.asked == []
 
 

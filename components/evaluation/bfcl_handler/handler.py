@@ -24,7 +24,8 @@ class ServedModelHandler(OpenAICompletionsHandler):  # type: ignore[misc]
         super().__init__(*words, **values)
 
     def _build_client_kwargs(self) -> dict[str, Any]:
-        return {"base_url": self.served.url, "api_key": "none"} | super()._build_client_kwargs()
+        given: dict[str, Any] = super()._build_client_kwargs()
+        return {"base_url": self.served.url, "api_key": "none"} | given
 
     def decode_ast(self, result: Any, language: Any, has_tool_call_tag: bool) -> list[dict[str, Any]]:
         """The calls of one turn.
