@@ -10,10 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.ingest.rows import RowError
-from components.scoring.bfcl.reference import JAVA, JAVASCRIPT
+from components.scoring.bfcl.languages import LANGUAGES, told_language
 
-LANGUAGES = {JAVA: "Java", JAVASCRIPT: "JavaScript"}
-SYNTAX = {"Java": "Java 8 SDK", "JavaScript": "JavaScript", "Python": "Python 3"}
 LISTS = {"Java": ("Array", "ArrayList"), "JavaScript": ("array",)}
 NOT_TEXT = "they are not in string representation."
 
@@ -27,9 +25,7 @@ def prompted_function(function: object, group: str) -> dict[str, Any]:
     if not isinstance(function, Mapping) or not isinstance(function.get("parameters"), Mapping):
         raise RowError("function", "expected a function with parameters")
     language = LANGUAGES.get(group, "Python")
-    about = (
-        f"{function.get('description', '')} Note that the provided function is in {SYNTAX[language]} syntax."
-    )
+    about = told_language(function.get("description", ""), group)
     parameters = dict(function["parameters"])
     if language != "Python":
         properties = parameters.get("properties") or {}

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from components.contracts.records import ToolCall
-from components.ingest.bfcl_functions import LANGUAGES
 from components.ingest.call_texts import make_call
 from components.ingest.rows import RowError
+from components.scoring.bfcl.languages import LANGUAGES
 
 FIELD = "ground_truth"
 

@@ -69,7 +69,10 @@ def measure_perplexities(asked: Sequence[Asked], policy: Policy, batch_size: int
         progress.advance(len(batch))
     missing = found.count(None)
     if missing:
-        print(f"[mcts] {missing} of {len(found)} gold responses were not measured: too long, or empty", flush=True)
+        print(
+            f"[mcts] {missing} of {len(found)} gold responses were not measured: too long, or empty",
+            flush=True,
+        )
     return found
 
 

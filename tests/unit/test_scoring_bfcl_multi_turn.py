@@ -266,9 +266,12 @@ class TestRows:
         reference = BfclMultiTurn.of(question)
         offered = [tool["function"]["name"] for tool in json.loads(question.offered)]
         assert "list_tickets" not in offered
+        told = [tool["function"]["description"] for tool in json.loads(question.offered)]
+        assert all(text.endswith(" Note that the provided function is in Python 3 syntax.") for text in told)
         assert reference.user_turns == ("x", ANNOUNCED)
         assert reference.offered_at(0) == ()
         assert [tool["function"]["name"] for tool in reference.offered_at(1)] == ["list_tickets"]
+        assert "Note that" not in reference.offered_at(1)[0]["function"]["description"]
         assert question.suite == "bfcl:multi_turn_miss_func"
 
     @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from components.contracts.records import Question
 from components.contracts.tool_dialects import normalise_tools
 from components.contracts.tool_schemas import tool_name
 from components.scoring.bfcl.api_classes import CLASS_MODULES, documented_functions
+from components.scoring.bfcl.languages import told_language
 from components.scoring.bfcl.multi_turn_reference import BfclMultiTurn
 
 ANNOUNCEMENT = "DEFAULT_USER_PROMPT_FOR_ADDITIONAL_FUNCTION_FC"
@@ -45,11 +46,19 @@ def multi_turn_question(row: Mapping[str, object], ground_truth: object, package
         raise InputError(f"{name or 'row'}: expected the lists question and involved_classes")
     if unknown := [one for one in classes if one not in CLASS_MODULES]:
         raise InputError(f"{name}: involved_classes: {unknown[0]!r} is none of {', '.join(CLASS_MODULES)}")
-    functions = [function for one in classes for function in documented_functions(package, one)]
-    tools = normalise_tools(functions)
     missed = row.get("missed_function") or {}
     held = {one for names in missed.values() for one in names} if isinstance(missed, Mapping) else set()
     group = _NUMBER.sub("", name)
+    # The benchmark tells the language of the functions that are offered from the beginning, of the others not.
+    tools = normalise_tools(
+        [
+            function
+            if function["name"] in held
+            else {**function, "description": told_language(function.get("description", ""), group)}
+            for one in classes
+            for function in documented_functions(package, one)
+        ]
+    )
     fields = {
         "group": group,
         "involved_classes": classes,
