@@ -35,7 +35,8 @@ class DPOSettings(TrainingSettings):
         "whetstone": _ITOOL,
         "tl-training": {},
         "demo": _DEMO,
-        "demo_calls": {**_DEMO, "learning_rate": 1e-4},  # of steps: more teaches it to close every call early
+        # Of steps, from the warm-up on: without an anchor the contrast alone teaches it to close every call early.
+        "demo_calls": {**_DEMO, "learning_rate": 3e-4, "nll_weight": 2.0},
     }
 
     loss: LossName = Field(default="dpo", description="see components.dpo.losses")

@@ -12,13 +12,12 @@ from components.rollout.settings import RolloutSettings
 StepKind = Literal["call", "argument"]
 
 # Chosen on practice questions. The hardest fifth is beyond the demo model (no sample is right, so nothing tells steps
-# apart), and its own judgement of a step is noise: with it, it learns to close calls too early.
+# apart), so all of the pool is searched; and its own judgement of a step is noise, which teaches it to close calls early.
 _DEMO: Mapping[str, JsonValue] = {
     "step": "argument",
-    "alpha": 0.8,
-    "width": 6,
-    "simulations": 24,
-    "max_trees": 36,
+    "alpha": 1.0,
+    "width": 4,
+    "simulations": 32,
     "leaves": 2,
     "self_evaluation": False,
     "max_new_tokens": 48,
