@@ -11,7 +11,7 @@ from components.contracts.settings import merged
 from components.evaluation.bfcl_handler.served_model import ServedModel
 from components.evaluation.bfcl_handler.write import describe_served, write_handler
 from components.evaluation.settings import EvaluationSettings
-from pipelines.evaluated_model import SERVERS, read_model
+from pipelines.evaluated_model import SERVERS, check_url, read_model
 
 URL = "http://127.0.0.1:8000/v1"  # vLLM's own address
 
@@ -37,6 +37,8 @@ def write_bfcl_handler(
     is_server = model.startswith(SERVERS)
     if is_server and url:
         raise InputError("--url: MODEL is a server already, expected a folder or URI beside it")
+    if url:
+        check_url("--url", url)
     if is_server and not model_name:
         raise InputError("--model-name: missing, expected the server's name for the model")
     with tempfile.TemporaryDirectory() as scratch:

@@ -92,7 +92,7 @@ def run(
     from pipelines.local_run import run_locally
     from pipelines.results import print_results
 
-    console = Console()
+    console = Console(markup=False)
     folder = run_locally(parse_arguments(pipeline, words or []), runs, console)
     print_results(console, folder)
 
@@ -164,7 +164,7 @@ def evaluate(
         tools_url=tools_url,
         corpus=corpus,
     )
-    judge(request, out, api_key_variable, Console())
+    judge(request, out, api_key_variable, Console(markup=False))
 
 
 @app.command("bfcl-handler")
@@ -249,7 +249,7 @@ def report(
     """Print the results of a run and where its report lies."""
     from pipelines.results import print_results
 
-    print_results(Console(), folder)
+    print_results(Console(markup=False), folder)
 
 
 def main() -> None:

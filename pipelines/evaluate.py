@@ -10,33 +10,31 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import JsonValue
 from rich.console import Console
 
-from components.contracts.artifacts import MANIFEST
 from components.contracts.errors import InputError
 from components.contracts.jsonl import read_records
 from components.contracts.records import Question
 from components.contracts.settings import merged
-from components.contracts.tool_schemas import parse_tools, tool_name
 from components.evaluation.settings import EvaluationSettings
 from components.ingest.settings import IngestSettings
 from components.ingest.suite_names import family_of
+from pipelines.evaluate_folder import ADAPTER, is_judged, is_made, keep_request, open_folder
 from pipelines.evaluate_tables import print_evaluation
-from pipelines.evaluated_model import EvaluatedModel, read_model
+from pipelines.evaluated_model import EvaluatedModel, check_url, read_model
 from pipelines.follow import lines_of
-from pipelines.local_run import CHILDREN, RunFolder, StageFailure, absolute, must_exist
+from pipelines.local_run import CHILDREN, StageFailure, absolute, must_exist
 from pipelines.log_lines import RaisedError, StageProgress, read_line
 from pipelines.processes import StopRequest, running, stop_on_signals
 from pipelines.services import tools_service
 from pipelines.terminal import StageDisplay
 
-REQUEST, LOG = "request.json", "log.txt"
-ADAPTER = "-adapter"  # behind a task's name: the folder of an adapter/1 made for it
+LOG = "log.txt"
 INGEST, EVALUATION, AGAINST, COMPARISON = "ingest", "evaluation", "evaluation-2", "promotion"
 NAMES = {
     INGEST: "Questions",
@@ -100,7 +98,7 @@ def read_request(model: str, *, suites: Sequence[str], data: Sequence[str], **ot
     """The request of a command line, local paths made absolute and looked at. data: words FAMILY=URI.
 
     Raises:
-        InputError: a word that is none, or a file that is not there.
+        InputError: a word that is none, a file that is not there, or an address that can't be one.
     """
     places: dict[str, str] = {}
     for word in data:
@@ -118,6 +116,8 @@ def read_request(model: str, *, suites: Sequence[str], data: Sequence[str], **ot
         ("--corpus", [corpus]),
     ):
         must_exist(option, *paths)
+    if others.get("tools_url"):
+        check_url("--tools-url", others["tools_url"])
     for name in ("against", "trained_as"):
         others[name] = absolute(others[name]) if others.get(name) else ""
     return Request(absolute(model), names, places, ",".join(sources), corpus=corpus, **others)
@@ -135,7 +135,7 @@ def evaluate(request: Request, out: Path | None, key_variable: str, console: Con
         Interrupted: Ctrl-C or SIGTERM. In every case all that was started is stopped.
     """
     ingest = request.ingest_settings()
-    folder = _open_folder(request, out)
+    folder = open_folder(asdict(request), out)
     models = [(EVALUATION, request.model)] + ([(AGAINST, request.against)] if request.against else [])
     found = {
         task: read_model(
@@ -148,15 +148,21 @@ def evaluate(request: Request, out: Path | None, key_variable: str, console: Con
         )
         for task, text in models
     }
+    if len({model.name for model in found.values()}) < len(found):  # two folders named `adapter`
+        found = {task: replace(found[task], name=text) for task, text in models}
     settings = {task: request.evaluation_settings(model) for task, model in found.items()}
-    (folder / REQUEST).write_text(json.dumps(asdict(request), indent=1) + "\n", encoding="utf-8")
+    keep_request(folder, asdict(request))
     environment = {**os.environ, **CHILDREN}
     with stop_on_signals() as stop, StageDisplay(console, NAMES) as display:
         stages = _Stages(folder, environment, display, stop)
         place = folder / INGEST
-        if not (place / "question_set" / MANIFEST).is_file():
+        if not is_made(place / "question_set", request.questions):
             stages.run(INGEST, "--questions", request.questions, "--settings", ingest, "--output", str(place))
-        left = {task: model for task, model in found.items() if not _is_judged(folder / task)}
+        left = {
+            task: model
+            for task, model in found.items()
+            if not is_judged(folder / task, model.base_model, model.adapter)
+        }
         questions = list(_questions(place / "question_set")) if left else []
         with _service(request, questions, stages) as service:
             for task, model in left.items():
@@ -228,37 +234,8 @@ class _Stages:
         if code == UNUSABLE:
             raise InputError(said)
         if code:
-            raise StageFailure(f"{stage}: {raised or said or f'ended with code {code}'}", log)
-
-
-def _open_folder(request: Request, out: Path | None) -> Path:
-    """The folder for this request; it holds nothing, or what this request made so far.
-
-    Raises:
-        InputError: the folder holds other files, or what another request made.
-    """
-    if out is None:
-        folder = RunFolder.create(Path("runs") / "evaluations").path
-    else:
-        folder = out.expanduser().resolve()
-        folder.mkdir(parents=True, exist_ok=True)
-    note = folder / REQUEST
-    wanted = json.loads(json.dumps(asdict(request)))
-    if note.is_file():
-        known = json.loads(note.read_text(encoding="utf-8"))
-        for name in wanted:
-            if wanted[name] != known.get(name):
-                raise InputError(
-                    f"--out: {folder} was made with {name} {known.get(name)!r}, now it is {wanted[name]!r}; "
-                    "name another folder, or none"
-                )
-    elif any(not one.name.endswith(ADAPTER) for one in folder.iterdir()):
-        raise InputError(f"--out: {folder} holds files that are no evaluation of ours; name an empty folder")
-    return folder
-
-
-def _is_judged(place: Path) -> bool:
-    return (place / "evaluation" / MANIFEST).is_file() and (place / "report.html").is_file()
+            ended = f"killed by signal {-code}" if code < 0 else said or f"ended with code {code}"
+            raise StageFailure(f"{stage}: {raised or ended}", log)
 
 
 def _questions(question_set: Path) -> Iterator[Question]:
@@ -275,10 +252,12 @@ def _service(request: Request, questions: Sequence[Question], stages: _Stages) -
         yield {"url": request.tools_url}
         return
     stand_ins = ""
-    brought = {tool_name(tool): tool for question in asking for tool in _offered(question)}
+    brought = dict.fromkeys(question.offered for question in asking if question.offered)
     if brought:
-        path = stages.folder / "stand_ins.json"
-        path.write_text(json.dumps(list(brought.values())), encoding="utf-8")
+        path = (
+            stages.folder / "stand_ins.jsonl"
+        )  # lists, for a tool's schemas differ from question to question
+        path.write_text("".join(json.dumps({"offered": tools}) + "\n" for tools in brought), encoding="utf-8")
         stand_ins = str(path)
     with tools_service(
         stages.folder, request.corpus, stages.environment, stages.stop, stand_ins=stand_ins
@@ -289,7 +268,3 @@ def _service(request: Request, questions: Sequence[Question], stages: _Stages) -
 def _brings_all(question: Question) -> bool:
     """Whether nothing of the question is executed by the service: it has tools of its own and golds, say."""
     return bool(question.offered) and (bool(question.golds) or family_of(question.suite) in EXECUTED_HERE)
-
-
-def _offered(question: Question) -> Sequence[dict[str, JsonValue]]:
-    return parse_tools(question.offered) if question.offered else ()

@@ -17,6 +17,13 @@ def print_evaluation(console: Console, folder: Path, names: Mapping[str, str]) -
     for task, name in names.items():
         summary = json.loads((folder / task / "evaluation" / "summary.json").read_text(encoding="utf-8"))
         console.print(suite_table(name, summary["suites"]))
+        for suite, found in summary["suites"].items():
+            if executed := found.get("executed"):
+                console.print(
+                    f"{suite}, calls executed: {executed['correct']} of {executed['questions']} right; "
+                    f"not executable: {executed['not_executable']}",
+                    highlight=False,
+                )
         for version, scores in summary.get("bfcl_scores", {}).items():
             known = [f"{part} {_percent(scores[part])}" for part in BFCL_PARTS if scores[part] is not None]
             if known:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import JsonValue
 
@@ -51,10 +52,11 @@ def read_model(
     calls read in its format, and the server gets and gives token ids.
 
     Raises:
-        InputError: nothing there, an adapter without its base model, or a variable that is not set.
+        InputError: nothing there, an adapter without its base model, a variable that is not set, or as `check_url`.
     """
     engine: dict[str, JsonValue] = {"call_format": call_format} if call_format else {}
     if text.startswith(SERVERS):
+        check_url("MODEL", text)
         engine |= {"kind": "openai", "url": text, "server_model": server_model}
         if trained_as:
             if trained_as.startswith(SERVERS):
@@ -87,6 +89,25 @@ def read_model(
             f"MODEL: {text}: holds neither {MODEL_CONFIG} of a model nor {CARD_FILE} of an adapter"
         )
     return EvaluatedModel(folder.name, str(folder), None, engine)
+
+
+def check_url(option: str, url: str) -> None:
+    """Refuse an address that names no host, or one with a secret, which would stand in files and reports.
+
+    Raises:
+        InputError: says so, without a secret.
+    """
+    if "@" in url or "?" in url:
+        raise InputError(
+            f"{option}: the address holds a password or a query; expected neither, and a key in an environment variable"
+        )
+    try:
+        parts = urlsplit(url)
+        usable = f"{parts.scheme}://" in SERVERS and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of the port
+        usable = False
+    if not usable:
+        raise InputError(f"{option}: expected http(s)://host:port, got {url!r}")
 
 
 def _key(variable: str) -> dict[str, str]:

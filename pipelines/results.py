@@ -51,6 +51,8 @@ def read_summary(folder: Path) -> dict[str, Any]:
         raise InputError(f"{folder}: no summary.json; expected the folder of a run that succeeded") from error
     except json.JSONDecodeError as error:
         raise InputError(f"{path}:{error.lineno}: not JSON: {error.msg}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: can't be read: {error}; expected the folder of a run") from error
     if not isinstance(summary, dict):
         raise InputError(f"{path}: expected a JSON object")
     return cast(dict[str, Any], summary)
@@ -98,18 +100,19 @@ def _comparison_table(summary: Mapping[str, Any]) -> Table:
     between = summary.get("between")
     headers = ["before", "after", "difference", "95 % interval"]
     if between:
-        headers = ["before", str(between["title"]), "95 % interval", "after", "95 % interval"]
-    table = _table("Before and after, in percent", ["questions", "metric"], headers)
+        headers.insert(1, str(between["title"]))
+    table = _table("Before and after, in percent", ["metric"], headers)
     ways = dict(groups(between)) if between else {}
     for group, metrics in groups(summary):
         rows = [(name, label, metrics[name]) for name, label in _shown(metrics).items()]
+        if rows:
+            table.add_row(group)  # a line of its own: beside the metrics it would not fit 80 columns
         for index, (name, label, metric) in enumerate(rows):
             stop = ways.get(group, {}).get(name, {})
             cells = [_percent(metric.get("before"))]
-            cells += [_percent(stop.get("after")), _difference(stop.get("difference"))[1]] if between else []
-            cells.append(_percent(metric.get("after")))
-            cells += _difference(metric.get("difference"))[1 if between else 0 :]
-            table.add_row(group if index == 0 else "", label, *cells, end_section=index == len(rows) - 1)
+            cells += [_percent(stop.get("after"))] if between else []
+            cells += [_percent(metric.get("after")), *_difference(metric.get("difference"))]
+            table.add_row(f"  {label}", *cells, end_section=index == len(rows) - 1)
     return table
 
 
@@ -182,21 +185,22 @@ def _row_tables(summary: Mapping[str, Any]) -> Iterator[Table]:
         third for third in get_args(Difficulty) if f"difficulty_{third}" in summary.get("questions", ())
     ]
     if thirds:
-        yield _difficulty_table(summary, thirds)
+        yield from _difficulty_tables(summary, thirds)
 
 
-def _difficulty_table(summary: Mapping[str, Any], thirds: Sequence[str]) -> Table:
-    """Each row's CF on the easy, medium and hard questions, and the interval against the reference."""
-    headers = []
-    for third in thirds:
-        headers += [f"{third} ({summary['questions'][f'difficulty_{third}']})", "interval"]
-    title = f"CF by difficulty, in percent, with intervals against {summary['reference']!r}, in points"
-    table = _table(title, ["row"], headers)
+def _difficulty_tables(summary: Mapping[str, Any], thirds: Sequence[str]) -> Iterator[Table]:
+    """Each row's CF on the easy, medium and hard questions, then the intervals against the reference."""
+    headers = [f"{third} ({summary['questions'][f'difficulty_{third}']})" for third in thirds]
+    rates = _table("CF by difficulty, in percent", ["row"], headers)
+    against = f"CF by difficulty, intervals against {summary['reference']!r}, in points"
+    intervals = _table(against, ["row"], headers)
     for row in summary["rows"]:
         found = [row["groups"][f"difficulty_{third}"]["calls_cf"] for third in thirds]
-        cells = [(_percent(cell["value"]), _difference(cell["difference"])[1]) for cell in found]
-        table.add_row(row["title"], *(text for pair in cells for text in pair))
-    return table
+        rates.add_row(row["title"], *(_percent(cell["value"]) for cell in found))
+        if row["title"] != summary["reference"]:
+            intervals.add_row(row["title"], *(_difference(cell["difference"])[1] for cell in found))
+    yield rates
+    yield intervals
 
 
 def _help_table(helped: Mapping[str, Any]) -> Table:
@@ -226,7 +230,7 @@ def _rounds_table(summary: Mapping[str, Any]) -> Table:
 def _table(title: str | None, left: list[str], right: list[str]) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for header in left:
-        table.add_column(header, no_wrap=header != "questions")
+        table.add_column(header, no_wrap=True)
     for header in right:
         table.add_column(header, justify="right", no_wrap=True)
     return table

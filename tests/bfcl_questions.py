@@ -1,6 +1,6 @@
 """BFCL's single-turn Python questions as question records with their tools and golds. Not a test."""
 
-import importlib.util
+import functools
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -8,10 +8,12 @@ from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
+from components.contracts.errors import InputError
 from components.contracts.records import Message, Question, ToolCall
 from components.contracts.tool_dialects import normalise_tools
 from components.contracts.tool_schemas import ToolSchema, find_tool, required_parameters
 from components.ingest.formats.bfcl import convert
+from components.storage.wheels import bfcl_package
 
 SETS = ("simple_python", "multiple", "parallel", "parallel_multiple")
 TABLES = (*SETS, *(f"live_{name.removesuffix('_python')}" for name in SETS))
@@ -20,12 +22,18 @@ ALTERNATIVES = 64  # accepted calls; a question with more of them is left out
 _OMITTED = object()
 
 
+@functools.cache
 def bfcl_data() -> Path:
-    """The `data` folder of the bfcl-eval wheel, unpacked or installed; one that is not there without it."""
+    """The `data` folder of the bfcl-eval wheel: the one named, or that of the wheel that ingest fetches.
+
+    Where neither is to be had (no network), one that is not there.
+    """
     if given := os.environ.get("WHETSTONE_BFCL_DATA"):
         return Path(given)
-    spec = importlib.util.find_spec("bfcl_eval")
-    return Path(spec.origin).parent / "data" if spec and spec.origin else Path("/nowhere")
+    try:
+        return bfcl_package("tests") / "data"
+    except InputError:
+        return Path("/nowhere")
 
 
 def bfcl_questions(data: Path) -> Iterator[Question]:

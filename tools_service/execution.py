@@ -96,7 +96,7 @@ class Executor:
     def _run_quick(self, call: Call) -> Reply:
         start = perf_counter()
         try:
-            tool = self.registry.find(call.name)
+            tool = self.registry.find(call.name).taking(call.arguments)
             content = tool.function(**tool.check(call.arguments))
         except ToolFailure as failure:
             return _failed(call, failure, perf_counter() - start)
@@ -113,7 +113,7 @@ class Executor:
             reply = Reply(call_id=call.id, content=words, error=error, seconds=perf_counter() - start)
         else:
             try:
-                tool = self.registry.find(call.name)
+                tool = self.registry.find(call.name).taking(call.arguments)
                 content = await self._wait(tool, tool.check(call.arguments))
                 reply = Reply(call_id=call.id, content=content, error=None, seconds=perf_counter() - start)
             except ToolFailure as failure:

@@ -43,7 +43,9 @@ def _add_all(registry: Registry, settings: ToolsSettings) -> None:
         add_remote_tools(registry, settings)
     if settings.stand_ins is not None:
         for tool in read_stand_ins(settings.stand_ins):
-            if tool.name not in registry.tools:  # the real one is better
+            if tool.name in registry.tools:  # the real one is better for what it takes
+                registry.add_otherwise(tool)
+            else:
                 registry.add_tool(tool)
 
 

@@ -15,7 +15,7 @@ import importlib
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, get_type_hints
 
@@ -40,6 +40,7 @@ class Tool:
 
     `quick` tools are pure, never wait and are bounded to a few milliseconds: they run on the event
     loop itself. All others run on a worker thread (or are awaited, when they are coroutines).
+    otherwise: takes the calls whose arguments fit it and not this tool.
     """
 
     name: str
@@ -49,6 +50,21 @@ class Tool:
     check: ArgumentsCheck
     quick: bool
     is_coroutine: bool
+    otherwise: "Tool | None" = None
+
+    def taking(self, arguments: Mapping[str, JsonValue]) -> "Tool":
+        """This tool, or `otherwise` where the arguments fit that one alone."""
+        if self.otherwise is not None and not self.fits(arguments) and self.otherwise.fits(arguments):
+            return self.otherwise
+        return self
+
+    def fits(self, arguments: Mapping[str, JsonValue]) -> bool:
+        """Whether the tool takes these arguments."""
+        try:
+            self.check(arguments)
+        except ToolFailure:
+            return False
+        return True
 
     @property
     def schema(self) -> dict[str, JsonValue]:
@@ -87,6 +103,10 @@ class Registry:
             raise InputError(f"tool {tool.name!r}: two tools have this name; expected one")
         self.tools[tool.name] = tool
         return tool
+
+    def add_otherwise(self, tool: Tool) -> None:
+        """Registers a tool for the calls of its name that fit it and not the one that has the name already."""
+        self.tools[tool.name] = replace(self.tools[tool.name], otherwise=tool)
 
     def add_by_path(self, path: str) -> Tool:
         """Registers the function at `package.module:function`.

@@ -196,7 +196,8 @@ class EvaluationItem(Record):
     and `correct` equals `content_filled`; `passed_calls` are then those that fit the offered schemas.
     `predicted` are the turn's parsed calls, `accepted` the golds, `difficulty` the third of the judged questions
     with golds that it is in. Where tools were executed instead, `valid_answer` says whether it ended in an answer
-    that is no refusal. None: not judged so.
+    that is no refusal. `executed_correct` is API-Bank's verdict by execution, where its classes are there, and
+    `execution_note` why the call is wrong by it or could not be executed (None then). None: not judged so.
     """
 
     id: str
@@ -225,6 +226,8 @@ class EvaluationItem(Record):
     predicted: tuple[ToolCall, ...] = ()
     accepted: tuple[tuple[ToolCall, ...], ...] = ()
     difficulty: Difficulty = ""
+    executed_correct: bool | None = None
+    execution_note: str = ""
 
 
 class PolicyCard(Record):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import get_args
 
 from pydantic import JsonValue
@@ -112,8 +113,14 @@ def conditions_text(options: EvaluationSettings, *, without_tools: bool) -> str:
 
 
 def deciding(lineage: Mapping[str, str], details: Mapping[str, JsonValue]) -> dict[str, str]:
-    """By name all that decides what an evaluation's traces come to. lineage, details: as in `is_same`."""
-    return {**lineage, "details": json.dumps(_untitled(details), sort_keys=True)}
+    """By name all that decides what an evaluation's traces come to. lineage, details: as in `is_same`.
+
+    A model in a folder may be trained on in its place: its files count by size and time.
+    """
+    folder = Path(str(details["base_model"]))
+    files = [(path.name, path.stat()) for path in sorted(folder.iterdir())] if folder.is_dir() else []
+    found = {**lineage, "details": json.dumps(_untitled(details), sort_keys=True)}
+    return found | {f"file {name}": f"{stat.st_size} {stat.st_mtime_ns}" for name, stat in files}
 
 
 def _untitled(details: Mapping[str, JsonValue]) -> dict[str, JsonValue]:

@@ -6,8 +6,10 @@ from pathlib import Path
 from components.contracts.progress import Progress
 from components.contracts.records import EvaluationItem, Outcome
 from components.contracts.tool_schemas import parse_tools, tool_name
+from components.evaluation.execution import judge_execution
 from components.evaluation.resume import FinishedTrace
 from components.evaluation.summary import ToolCounts, count_tools
+from components.scoring.api_bank.execution import ApiBank
 from components.scoring.tool_use import judge_trace
 
 
@@ -19,11 +21,13 @@ def write_traces(
     *,
     official: bool = False,
     start: int = 0,
+    api_bank: ApiBank | None = None,
 ) -> tuple[list[EvaluationItem], ToolCounts]:
     """Judge traces and write them one a line as they come, with progress.
 
     An item's suite is its question's, or else the split. Tools that a question brought along are not counted by
-    name. official: see `judge_trace`. start: how many of the first an earlier run has made.
+    name. official: see `judge_trace`. start: how many of the first an earlier run has made. api_bank: see
+    `judge_execution`.
     """
     items: list[EvaluationItem] = []
     tools: ToolCounts = {}
@@ -34,6 +38,7 @@ def write_traces(
             item = judge_trace(
                 trace, suite=trace.question.suite or split, seconds=one.seconds, official=official
             )
+            item = judge_execution(item, trace, api_bank)
             items.append(item)
             outcome = Outcome(answer=item.answer, correct=item.correct, score=float(item.correct))
             file.write(trace.model_copy(update={"outcome": outcome}).model_dump_json() + "\n")

@@ -27,6 +27,7 @@ from components.evaluation.conditions import (
     read_conditions,
     read_questions,
 )
+from components.evaluation.execution import open_api_bank
 from components.evaluation.judged import write_traces
 from components.evaluation.multi_turn import is_multi_turn, open_apis, play
 from components.evaluation.profile import name_tokens, profile_traces
@@ -116,6 +117,7 @@ def run(
         decides = deciding(lineage, details)
         with (
             open_apis(questions, options) as apis,
+            open_api_bank(questions, options) as api_bank,
             open_finished(checkpoint_root, decides) as finished,
         ):
             known = list(finished.take_over())
@@ -133,6 +135,7 @@ def run(
                     options.split,
                     official=official,
                     start=len(known),
+                    api_bank=api_bank,
                 )
                 thirds = difficulties(questions, client, options.variant)
                 items = [
@@ -145,8 +148,8 @@ def run(
                 writer.counts["items"] = len(items)
                 traces = read_records(writer.folder / "traces.jsonl", Trace)
                 page = render_report(shown, summary, items, traces, conditions)
+            _publish(summary, page, metrics, report)
             finished.clear()
-    _publish(summary, page, metrics, report)
 
 
 def _summary(

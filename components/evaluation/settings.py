@@ -60,6 +60,10 @@ class EvaluationSettings(RolloutSettings, StageSettings):
         default="",
         description="folder `bfcl_eval` with the classes of BFCL's multi-turn questions; empty fetches the package",
     )
+    api_bank_checkout: str = Field(
+        default="",
+        description="folder or s3:// of a checkout's `api-bank`, to judge API-Bank's calls also by executing them",
+    )
     engine: EngineSettings = Field(default_factory=EngineSettings)
 
     def one_batch_at_a_time(self) -> Self:

@@ -21,7 +21,8 @@ def suite_summaries(items: Sequence[EvaluationItem]) -> dict[str, JsonValue]:
 
     `questions`, `accuracy` with its 95 % `interval` (percentile bootstrap over the questions), `ts`, `pi` and `cf`
     (null without golds), `invoke_rate`, `parse_failures` (questions with a call that can't be parsed) and
-    `parse_failure_rate`, `seconds` and `tokens` (sums).
+    `parse_failure_rate`, `seconds` and `tokens` (sums). `executed` stands where calls were executed beside that:
+    `questions` whose call could be, `correct` among them, and `not_executable` others.
     """
     by_suite: dict[str, list[EvaluationItem]] = {}
     for item in items:
@@ -63,6 +64,10 @@ def suite_metrics(suites: JsonValue) -> dict[str, float]:
             value = summary[name]
             if isinstance(value, int | float):
                 found[f"suite_{suite.replace(':', '_')}_{name}"] = float(value)
+        executed = summary.get("executed")
+        for name, value in (executed if isinstance(executed, dict) else {}).items():
+            assert isinstance(value, int)
+            found[f"suite_{suite.replace(':', '_')}_executed_{name}"] = float(value)
     return found
 
 
@@ -86,7 +91,16 @@ def _suite_summary(items: Sequence[EvaluationItem]) -> dict[str, JsonValue]:
         "parse_failure_rate": unparsed / len(items),
         "seconds": round(sum(item.seconds for item in items), 3),
         "tokens": sum(item.tokens for item in items),
+        **_executed(items),
     }
+
+
+def _executed(items: Sequence[EvaluationItem]) -> dict[str, JsonValue]:
+    verdicts = [item.executed_correct for item in items if item.executed_correct is not None]
+    failed = sum(item.executed_correct is None and bool(item.execution_note) for item in items)
+    if not verdicts and not failed:
+        return {}
+    return {"executed": {"questions": len(verdicts), "correct": sum(verdicts), "not_executable": failed}}
 
 
 def _right(items: Sequence[EvaluationItem], kind: str) -> list[bool]:

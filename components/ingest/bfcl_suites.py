@@ -19,6 +19,7 @@ from components.ingest.fields import optional_text
 from components.ingest.formats.bfcl import messages_of
 from components.ingest.formats.tool_lists import offered_tools
 from components.ingest.rows import Exchange, RowError, Said
+from components.scoring.bfcl.ast_check import check_types
 from components.scoring.bfcl.multi_turn_rows import multi_turn_question
 from components.scoring.bfcl.reference import (
     EXECUTABLE_GROUPS,
@@ -34,7 +35,8 @@ def bfcl_exchange(row: Mapping[str, object], group: str) -> Exchange:
     """A single-turn row of `group`, its first accepted turn as the gold.
 
     Raises:
-        RowError: no messages or functions, a function that is no JSON schema, or no answers where the group has some.
+        RowError: no messages or functions, a function that is no JSON schema or of types
+            that BFCL has not, or no answers where the group has some.
     """
     said, functions = messages_of(row), row.get("function")
     if not isinstance(functions, list):
@@ -55,6 +57,10 @@ def bfcl_exchange(row: Mapping[str, object], group: str) -> Exchange:
             call for text in map(str, answers) for call in python_calls("ground_truth", text, tools)
         )
     else:
+        try:
+            check_types(reference)
+        except InputError as error:
+            raise RowError("function", str(error)) from error
         calls = first_calls(answers, functions, group)
     return Exchange(tools, (*said, Said("assistant", "", calls)), only_last=True, **values)
 

@@ -1,10 +1,12 @@
 """`policy.json` beside an adapter: what a server or a later stage must agree with."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import JsonValue
 
+from components.contracts.errors import InputError
 from components.contracts.policy_card import CARD_FILE, check_base_model, check_same, read_card
 from components.contracts.records import PolicyCard
 from components.policy.chat import Chat
@@ -46,6 +48,37 @@ def check_card(card: PolicyCard, chat: Chat, base_model: str) -> None:
 
 
 def check_adapter(folder: Path, chat: Chat, base_model: str) -> None:
-    """`check_card` for an adapter's folder; one without a card (made elsewhere) is taken as it is."""
+    """`check_card` for an adapter's folder; one without a card (made elsewhere) may bring no other chat template.
+
+    Raises:
+        InputError: as `check_card`, or the folder's tokenizer has another chat template than the base model's.
+    """
     if (folder / CARD_FILE).is_file():
         check_card(read_card(folder), chat, base_model)
+        return
+    saved, used = _saved_template(folder), _default(chat.tokenizer.chat_template)
+    if saved and saved.strip() != used.strip():
+        raise InputError(
+            f"adapter: it was saved with another chat template than that of {base_model}; expected the same, or a "
+            "folder of the whole model: the adapter merged, with the tokenizer it was saved with"
+        )
+
+
+def _saved_template(folder: Path) -> str:
+    """The chat template of the tokenizer that training frameworks save beside an adapter; empty without one."""
+    path, config = folder / "chat_template.jinja", folder / "tokenizer_config.json"
+    try:
+        if path.is_file():
+            return path.read_text(encoding="utf-8")
+        found = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
+    except (OSError, ValueError) as error:
+        raise InputError(f"adapter: the chat template in {folder} can't be read: {error}") from error
+    template = found.get("chat_template") if isinstance(found, dict) else None
+    if isinstance(template, list):
+        template = {one["name"]: one["template"] for one in template if isinstance(one, dict)}
+    return _default(template)
+
+
+def _default(template: str | dict[str, str] | None) -> str:
+    """The template for chats, of those that a tokenizer has by name."""
+    return (template.get("default") or "") if isinstance(template, dict) else template or ""

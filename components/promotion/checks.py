@@ -6,6 +6,7 @@ from components.promotion.comparison import Compared
 from components.promotion.settings import PromotionSettings
 from components.promotion.words import percent, points
 from components.scoring.bootstrap import Interval
+from components.scoring.sign_test import sign_test
 
 FEW = 100  # questions; with fewer an interval is seldom less than ten points wide, and the sentence says how wide
 ROUNDING = 1e-9  # shares are sums of counts: a fall of exactly the margin must not fail by a rounding error
@@ -21,16 +22,24 @@ class Check:
 
 
 def better(name: str, where: str, group: Compared, settings: PromotionSettings) -> Check:
-    """Accuracy rose: the interval's lower bound is above zero. where: what the sentence calls the questions."""
+    """Accuracy rose: the interval's lower bound is above zero, and not by a handful of questions alone (`sign_test`).
+
+    where: what the sentence calls the questions.
+    """
     interval = _of_accuracy(group)
-    passed = interval.low > 0
-    words = "above zero" if passed else "not above zero"
-    return Check(
-        name,
-        passed,
+    words = "above zero" if interval.low > 0 else "not above zero"
+    reason = (
         f"Accuracy on {where} changed by {points(interval.mean)}; the lower bound of the "
-        f"{100 * settings.confidence:g} % interval, {points(interval.low)}, is {words}{_few(group)}.",
+        f"{100 * settings.confidence:g} % interval, {points(interval.low)}, is {words}{_few(group)}."
     )
+    chance = sign_test(group.fixed, group.broken)
+    too_few = interval.low > 0 and chance > (1 - settings.confidence) / 2
+    if too_few:
+        reason += (
+            f" But only {group.fixed + group.broken} answers changed, {group.fixed} of them for the better: as many "
+            f"would by chance with a probability of {100 * chance:.1f} %."
+        )
+    return Check(name, interval.low > 0 and not too_few, reason)
 
 
 def not_fallen(name: str, where: str, group: Compared, margin: float) -> Check:
@@ -53,6 +62,17 @@ def kept_calling(name: str, where: str, group: Compared, settings: PromotionSett
         after >= needed - ROUNDING,
         f"A tool is called on {percent(after)} of {where}, before it was {percent(before)}; "
         f"at least {percent(needed)} must be left.",
+    )
+
+
+def not_calling_on(name: str, where: str, group: Compared, settings: PromotionSettings) -> Check:
+    """The invoke rate where tools are needed has not run away: it is at most the maximum, or what it was before."""
+    before, after = group.before.invoke_rate or 0.0, group.after.invoke_rate or 0.0
+    most = max(settings.max_invoke_rate, before)
+    return Check(
+        name,
+        after <= most + ROUNDING,
+        f"The first turn makes {after:.2f} calls on {where}, before it was {before:.2f}; {most:.2f} is the most allowed.",
     )
 
 

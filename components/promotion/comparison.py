@@ -35,6 +35,8 @@ class Compared:
     differences: Mapping[str, Interval | None]
     calls_before: Mapping[str, float | None] = field(default_factory=dict)
     calls_after: Mapping[str, float | None] = field(default_factory=dict)
+    fixed: int = 0  # questions right only after
+    broken: int = 0  # right only before
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -111,7 +113,15 @@ def _compared(before: Sequence[Counts], after: Sequence[Counts], settings: Promo
     intervals = differences(
         before, after, samples=settings.samples, seed=settings.seed, confidence=settings.confidence
     )
-    return Compared(len(before), rates_of_counts(before), rates_of_counts(after), intervals)
+    changes = [other.correct - one.correct for one, other in zip(before, after, strict=True)]
+    return Compared(
+        questions=len(before),
+        before=rates_of_counts(before),
+        after=rates_of_counts(after),
+        differences=intervals,
+        fixed=sum(change > 0 for change in changes),
+        broken=sum(change < 0 for change in changes),
+    )
 
 
 def _with_calls(compared: Compared, pairs: Sequence[Pair], settings: PromotionSettings) -> Compared:

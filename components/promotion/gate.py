@@ -7,6 +7,7 @@ from components.promotion.checks import (
     Check,
     better,
     kept_calling,
+    not_calling_on,
     not_fallen,
     not_overused,
     not_run_away,
@@ -56,7 +57,9 @@ def decide(comparison: Comparison, settings: PromotionSettings, suites: Suites |
             better(f"better:{entry}", entry, group, settings) for entry, group in suites.targets.items()
         ]
     if suites is None or suites.has_own:
-        checks.append(kept_calling("tool_use_kept", title, main, settings))
+        if name == NEEDS_TOOL:
+            checks.append(kept_calling("tool_use_kept", title, main, settings))
+            checks.append(not_calling_on("no_runaway", title, main, settings))
         without = comparison.groups.get(NO_TOOL)
         if without is not None:
             where = group_title(NO_TOOL)
@@ -78,5 +81,7 @@ def _beside(suites: Suites, settings: PromotionSettings) -> Iterator[Check]:
             continue
         if name in suites.without_tool:
             yield not_run_away(f"no_overuse:{name}", name, group, settings)
-        elif group.before.called_share:
-            yield kept_calling(f"tool_use_kept:{name}", name, group, settings)
+        elif group.before.called_share or group.after.called_share:
+            if group.before.called_share:
+                yield kept_calling(f"tool_use_kept:{name}", name, group, settings)
+            yield not_calling_on(f"no_runaway:{name}", name, group, settings)

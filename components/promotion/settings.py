@@ -47,6 +47,11 @@ class PromotionSettings(StageSettings):
     max_no_tool_invoke_rate: float = Field(
         default=0.2, ge=0.0, description="calls a question that needs no tool; more is overuse"
     )
+    max_invoke_rate: float = Field(
+        default=3.0,
+        ge=0.0,
+        description="calls of the first turn where tools are needed; more is running away",
+    )
     min_kept_tool_use: float = Field(
         default=0.5,
         ge=0.0,

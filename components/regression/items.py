@@ -35,12 +35,12 @@ def items_of(
     name, metric = VERDICTS[task]
     found = []
     for sample in samples:
-        if sample["filter"] == name:
+        if sample["filter"] == name and metric in sample:
             prompt, answer, gold, generated = _exchange(sample)
             correct = float(sample[metric]) > 0.5
             found.append(
                 EvaluationItem(
-                    id=f"{subtask}-{sample['doc_id']}",
+                    id=f"{suite_of(task)}/{subtask}-{sample['doc_id']}",
                     suite=suite_of(task),
                     kind=subtask,
                     question=prompt,

@@ -9,11 +9,13 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from components.contracts.errors import InputError
+from components.contracts.images import image
 from components.contracts.jsonl import write_records
 from components.contracts.progress import Progress
 from components.contracts.records import EvaluationItem
 from components.regression.harness import ask, check_container, harness_folder
-from components.regression.items import digest_of, items_of, suite_of
+from components.regression.items import VERDICTS, digest_of, items_of, suite_of
 from components.regression.settings import RegressionSettings, Task
 from components.regression.tasks import write_definition
 from components.storage import fetch, open_input, write_output
@@ -35,8 +37,8 @@ def run(
     evaluation, metrics: KFP artifacts. adapter: artifact adapter/1, or None for the base model.
 
     Raises:
-        InputError: settings, artifacts, model or rows can't be used, lm-evaluation-harness is not installed, or
-            humaneval is to run outside a container.
+        InputError: settings, artifacts, model or rows can't be used, lm-evaluation-harness is not installed or
+            judges otherwise than expected, or humaneval is to run outside a container.
     """
     options = RegressionSettings.parse(settings)
     harness = harness_folder()
@@ -107,10 +109,16 @@ def _ask_all(
         answered = ask(policy, task, definitions.get(task), options)
         rows = sum(len({sample["doc_id"] for sample in samples}) for samples in answered.samples.values())
         each = round((time.monotonic() - begun) / max(rows, 1), 6)
-        for subtask, samples in answered.samples.items():
-            counted = _token_counter(policy.tokenizer)
-            items += items_of(task, subtask, samples, seconds=each, count_tokens=counted)
         version = answered.version
+        before = len(items)
+        counted = _token_counter(policy.tokenizer)
+        for subtask, samples in answered.samples.items():
+            items += items_of(task, subtask, samples, seconds=each, count_tokens=counted)
+        if len(items) == before:
+            raise InputError(
+                f"regression: {task}: lm-evaluation-harness {version} gave no row with {' and '.join(VERDICTS[task])}; "
+                f"expected its version in {image('regression')}"
+            )
         progress.advance()
     return items, version
 

@@ -7,7 +7,7 @@ each other. Of a training row everything counts but the system text: prompts, ca
 What is enough depends on how many words an item asks with:
 
 - 13 or more (`run_words`): any 13 in a row, as in GPT-3's report (Brown et al. 2020, appendix C), save those that
-  are a template's (`word_runs`).
+  are a template's: shared by more than 25 items, or by a tenth of a smaller suite's and more than 3.
 - 8 to 12: all of them in a row, anywhere. Runs shorter than 8 words are common phrases.
 - 4 to 7: all of them, as a sentence, line or quotation of its own: "what is the capital of France" inside a longer
   sentence may be anybody's.
@@ -27,12 +27,14 @@ from pydantic import JsonValue
 from components.contracts.contamination import ContaminationHit
 from components.contracts.errors import InputError
 from components.contracts.records import Question, Trace
-from components.scoring.word_runs import Passage, RunIndex
+from components.scoring.word_runs import TEMPLATE, Passage, RunIndex
 from components.scoring.words import sentence_bounds, words_of
 
 RUN_WORDS = 13
 WHOLE_WORDS = 8  # from here on an item is found inside of sentences
 SENTENCE_WORDS = 4  # and from here on inside of other texts
+TEMPLATE_SHARE = 10  # a template is shared by one in so many items of a suite
+LEAST_TEMPLATE = 3  # or by more than so many, where that is more
 SHOWN_WORDS = 60
 ASKED = "user"
 
@@ -74,7 +76,16 @@ class Benchmarks:
         self._owners = list(owners.values())
         self._sentences = sentences
         self._longest = max(map(len, self._whole), default=0)
-        self._index = RunIndex([Passage(one, run_words) for one in self._passages])
+        sizes = Counter(suite for suite, _ in self._items)
+        most = {
+            suite: min(TEMPLATE, max(LEAST_TEMPLATE, size // TEMPLATE_SHARE)) for suite, size in sizes.items()
+        }
+        self._index = RunIndex(
+            [
+                Passage(one, run_words, max(most[self._items[number][0]] for number in numbers))
+                for one, numbers in owners.items()
+            ]
+        )
 
     def __len__(self) -> int:
         return len(self._items)
@@ -188,19 +199,10 @@ def _gold_texts(question: Question) -> Iterator[str]:
 
 
 def _later_turns(question: Question) -> Iterator[str]:
-    """What the user says in a suite's own record of a dialogue: chat messages anywhere in `reference`."""
-    if '"user"' in question.reference:
-        yield "\n".join(_user_turns(json.loads(question.reference)))
-
-
-def _user_turns(value: JsonValue) -> Iterator[str]:
-    if isinstance(value, dict):
-        content = value.get("content")
-        if value.get("role") == "user" and isinstance(content, str):
-            yield content
-            return
-    for one in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from _user_turns(one)
+    """What the user says after `text`, in a suite's own record of a conversation (`BfclMultiTurn.user_turns`)."""
+    if '"user_turns"' in question.reference:
+        said = json.loads(question.reference).get("user_turns")
+        yield "\n".join(said[1:] if isinstance(said, list) else ())
 
 
 def _texts(value: JsonValue) -> Iterator[str]:

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 from components.contracts.records import Question, ToolCall, Trace
 from components.contracts.tool_schemas import parse_tools
+from components.scoring.bfcl.hidden_calls import hides_call
 from components.scoring.bfcl.judge import judge_bfcl
-from components.scoring.bfcl.reference import is_bfcl
+from components.scoring.bfcl.reference import is_bfcl, wants_no_call
 from components.scoring.calls import CATEGORIES, CORRECT, EXTRA_CALL, WRONG_CONTENT, TurnScore, score_turn
 from components.scoring.rotbench import is_rotbench, official_score, rules_for
 
@@ -20,12 +21,18 @@ def is_single_turn(question: Question) -> bool:
 
 
 def first_turn(trace: Trace) -> tuple[tuple[ToolCall, ...], bool]:
-    """The parsed calls of the first assistant turn, without ids, and whether one of it can't be parsed."""
+    """The parsed calls of the first assistant turn, without ids, and whether one of it can't be parsed.
+
+    Where BFCL wants no call, a turn without one that is empty or holds a call in another form can't be parsed either.
+    """
     first = trace.turns[0].message if trace.turns else -1
     made = [executed.call for executed in trace.calls if executed.message == first]
-    return tuple(call.model_copy(update={"id": ""}) for call in made if call is not None), any(
-        call is None for call in made
-    )
+    calls = tuple(call.model_copy(update={"id": ""}) for call in made if call is not None)
+    unparsed = len(calls) < len(made)
+    if not made and wants_no_call(trace.question.suite):
+        said = trace.messages[first].content if trace.turns else ""
+        unparsed = hides_call(said, parse_tools(trace.tools))
+    return calls, unparsed
 
 
 def score_trace(trace: Trace, *, official: bool = False) -> TurnScore:

@@ -21,10 +21,15 @@ Hashes = npt.NDArray[np.uint64]
 
 
 class Passage(NamedTuple):
-    """What is looked for. run: so many of its words in a row are enough; 0 or at least its length: all of it."""
+    """What is looked for.
+
+    run: so many of its words in a row are enough; 0 or at least its length: all of it. sharers: a run that more
+    different passages share says nothing about this one.
+    """
 
     words: tuple[str, ...]
     run: int
+    sharers: int = TEMPLATE
 
 
 class Found(NamedTuple):
@@ -52,7 +57,7 @@ class _Table:
 class RunIndex:
     """Finds passages in texts.
 
-    A run that more than `TEMPLATE` different passages share is a template's, and one that is mostly numbers may
+    A run that many different passages share (`Passage.sharers`) is a template's, and one that is mostly numbers may
     be anybody's; both say nothing about any of them. Of a passage that has no other run, all has to be there.
     """
 
@@ -135,7 +140,7 @@ class RunIndex:
             np.concatenate(offsets),
             ~np.concatenate(wordy),
         )
-        return _without_templates(_in_order(table))
+        return _without_templates(_in_order(table), self._passages)
 
     def _ids_of(self, words: Sequence[str]) -> Hashes:
         known = self._ids
@@ -187,13 +192,14 @@ def _in_order(table: _Table) -> _Table:
     )
 
 
-def _without_templates(table: _Table) -> _Table:
+def _without_templates(table: _Table, known: Sequence[Passage]) -> _Table:
     """Drop the runs of templates, and those marked; of passages that have no other, keep the rarest, as `whole`."""
     _, group, counts = np.unique(table.hashes, return_inverse=True, return_counts=True)
-    # a passage that repeats a run is one passage
-    pairs = np.unique(np.stack((group, table.passages)), axis=1)
+    # a passage that repeats a run is one passage, and is found by the first of them as well
+    pairs, first = np.unique(np.stack((group, table.passages)), axis=1, return_index=True)
     sharers = np.bincount(pairs[0], minlength=len(counts))[group]
-    whole = table.whole | (sharers > TEMPLATE)
+    most = np.array([one.sharers for one in known])[table.passages]
+    whole = table.whole | (sharers > most)
     keep = ~whole
     owned: Mapping[int, bool] = dict.fromkeys(table.passages[keep].tolist(), True)
     rarest: dict[int, int] = {}
@@ -201,5 +207,8 @@ def _without_templates(table: _Table) -> _Table:
         number = int(table.passages[entry])
         if number not in owned and (number not in rarest or sharers[entry] < sharers[rarest[number]]):
             rarest[number] = entry
+    repeated = np.ones_like(keep)
+    repeated[first] = False
+    keep &= ~repeated
     keep[list(rarest.values())] = True
     return _Table(table.length, table.hashes[keep], table.passages[keep], table.offsets[keep], whole[keep])

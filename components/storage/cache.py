@@ -8,6 +8,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from components.contracts.errors import InputError
+
 READY_MARK = ".ready"
 
 
@@ -22,21 +24,36 @@ def build_once(name: str, build: Callable[[Path], None]) -> Path:
 
     Processes that ask at the same time wait for one another. What `build` wrote appears in one
     rename, so a killed build leaves nothing that looks whole.
+
+    Raises:
+        InputError: the cache's folder can't be written.
     """
     root = cache_folder()
     folder = root / name
     if (folder / READY_MARK).is_file():
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(str(folder) + ".lock"):
-        if (folder / READY_MARK).is_file():
-            return folder
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        try:
-            build(temporary)
-            (temporary / READY_MARK).touch()
-            shutil.rmtree(folder, ignore_errors=True)
-            temporary.rename(folder)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+    lock = FileLock(str(folder) + ".lock")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        raise InputError(
+            f"WHETSTONE_CACHE: {root}: {error.strerror}; expected a folder that can be written"
+        ) from None
+    try:
+        if not (folder / READY_MARK).is_file():
+            _build(folder, build)
+    finally:
+        lock.release()
     return folder
+
+
+def _build(folder: Path, build: Callable[[Path], None]) -> None:
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        build(temporary)
+        (temporary / READY_MARK).touch()
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

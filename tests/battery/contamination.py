@@ -2,7 +2,8 @@
 
 DIR holds published rows (as WHETSTONE_TEST_DATA); `--bfcl` is the `data` folder of the bfcl-eval wheel. Each item is
 planted verbatim once in a tool's reply, in an assistant's answer, in a user's message, and as the request itself,
-at random places of foreign text, one of them in capitals, one as JSON. Then `--rows` clean rows are compared, for
+at random places of foreign text, one of them in capitals, one as JSON; of a conversation also what its user says
+later. Then `--rows` clean rows are compared, for
 time and memory. Exit code 1 when an item was not found. The last line is JSON: recall per suite, how many rows of
 foreign sets are flagged, seconds and MiB.
 """
@@ -21,8 +22,13 @@ from typing import Any
 
 from components.contracts.jsonl import read_records
 from components.contracts.records import Question, Trace
+from components.ingest.quarantine import Quarantine
 from components.ingest.run import run
+from components.ingest.settings import IngestSettings
+from components.ingest.suites import read_suites
+from components.scoring.bfcl.multi_turn_reference import BfclMultiTurn
 from components.scoring.contamination import (
+    RUN_WORDS,
     SENTENCE_WORDS,
     Benchmarks,
     TrainingText,
@@ -30,8 +36,9 @@ from components.scoring.contamination import (
     question_text,
     trace_text,
 )
+from components.scoring.judgement import MULTI_TURN
 from components.scoring.words import words_of
-from tests.bfcl_questions import bfcl_data, bfcl_questions
+from tests.bfcl_questions import bfcl_data
 
 SUITES = {
     "api_bank:1": "api_bank/level-1-api.json",
@@ -76,6 +83,21 @@ def ingested(path: Path) -> tuple[list[Question], list[Trace]]:
         return asked, list(read_records(Path(places[1].path) / "traces.jsonl", Trace))
 
 
+def bfcl_suites(data: Path) -> dict[str, list[Question]]:
+    """Every group of BFCL as ingest judges by it. data: the `data` folder of the bfcl-eval wheel."""
+    settings = IngestSettings.model_validate(
+        {"suites": "bfcl,bfcl:exec,bfcl:multi_turn", "suite_data": {"bfcl": str(data)}}
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        read = read_suites(settings, Quarantine(Path(folder) / "quarantine.jsonl"), Path(folder))
+    return {suite.name: suite.questions for suite in read}
+
+
+def later_turns(item: Question) -> str:
+    """What the user of a BFCL conversation says after the first turn."""
+    return "\n".join(BfclMultiTurn.of(item).user_turns[1:]) if item.suite.startswith(MULTI_TURN) else ""
+
+
 def recall(
     benchmarks: Benchmarks,
     suite: str,
@@ -85,11 +107,15 @@ def recall(
 ) -> dict[str, Any]:
     """The share of items found, by how they were planted; the shortest ones count as whole requests only."""
     found = dict.fromkeys(PLANTS, 0)
-    planted = requests = short = 0
+    planted = requests = short = later = conversations = 0
     for item in items:
         text = asked_text(item)
         whole = TrainingText("planted", tuple(text.split("\n")), ())
         requests += any(hit.item == item.id and hit.suite == suite for hit in benchmarks.hits(whole))
+        if len(words_of(said := later_turns(item))) >= RUN_WORDS:
+            conversations += 1
+            hits = benchmarks.hits(PLANTS["reply"]("", said, ""))
+            later += any(hit.item == item.id and hit.suite == suite for hit in hits)
         if len(words_of(text)) < SENTENCE_WORDS:
             short += 1
             continue
@@ -99,7 +125,9 @@ def recall(
             hits = benchmarks.hits(plant(before, text, behind))
             found[name] += any(hit.item == item.id and hit.suite == suite for hit in hits)
     shares = {name: round(count / max(planted, 1), 6) for name, count in found.items()}
-    return {"items": len(items), "shorter": short, "request": round(requests / len(items), 6), **shares}
+    shares["request"] = round(requests / len(items), 6)
+    shares["later turns"] = round(later / conversations, 6) if conversations else 1.0
+    return {"items": len(items), "shorter": short, **shares}
 
 
 def _piece(foreign: Sequence[str], chance: random.Random) -> str:
@@ -154,7 +182,7 @@ def main(arguments: list[str] | None = None) -> int:
     }
     bfcl = given.bfcl or bfcl_data()
     if bfcl.is_dir():
-        suites["bfcl"] = list(bfcl_questions(bfcl))
+        suites |= bfcl_suites(bfcl)
     start = time.perf_counter()
     benchmarks = Benchmarks(suites)
     built = time.perf_counter() - start
@@ -171,7 +199,7 @@ def main(arguments: list[str] | None = None) -> int:
     false = sum(bool(benchmarks.hits(row)) for row in clean_rows(given.rows, chance))
     seconds = time.perf_counter() - start
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    names = ("request", *PLANTS)
+    names = ("request", "later turns", *PLANTS)
     missed = {name: one for name, one in recalls.items() if any(one[share] < 1 for share in names)}
     print(
         json.dumps(

@@ -268,7 +268,11 @@ def test_what_can_not_be_written_is_one_line(
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "mine.txt").write_text("mine")
+    for name in ("mine.txt", "model.json", "lib/mine.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("mine")
     with pytest.raises(InputError, match="holds files that are no handler of ours"):
         write_bfcl_handler(SERVER, tmp_path, model_name="m")
-    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["lib", "mine.py", "mine.txt", "model.json"]
+    with pytest.raises(InputError, match=r"mine\.txt: can't be written"):
+        write_bfcl_handler(SERVER, tmp_path / "mine.txt", model_name="m")

@@ -14,7 +14,7 @@ from components.contracts.jsonl import read_records, write_records
 from components.contracts.manifests import Manifest
 from components.contracts.records import EvaluationItem, Question, ToolCall, Trace
 from components.evaluation.__main__ import main
-from components.evaluation.conditions import digest_of_tools, read_conditions
+from components.evaluation.conditions import deciding, digest_of_tools, read_conditions
 from components.evaluation.run import run
 from components.evaluation.settings import EvaluationSettings
 from components.scoring.conditions import check_same_conditions
@@ -267,3 +267,15 @@ def test_from_a_shell(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture
         open_artifact(tmp_path / name / "evaluation", "evaluation/1").digest for name in ("one", "two")
     }
     assert len(digests) == 1
+
+
+def test_what_decides_traces_sees_a_model_that_was_trained_on_in_its_folder(tmp_path: Path) -> None:
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(b"1")
+    lineage = {"question_set": "q"}
+    before = deciding(lineage, {"base_model": str(tmp_path), "title": "one"})
+    assert deciding(lineage, {"base_model": str(tmp_path), "title": "two"}) == before
+    assert deciding(lineage | {"adapter": "a"}, {"base_model": str(tmp_path)}) != before
+    weights.write_bytes(b"12")
+    assert deciding(lineage, {"base_model": str(tmp_path), "title": "one"}) != before
+    assert list(deciding(lineage, {"base_model": "demo://m"})) == ["question_set", "details"]

@@ -300,22 +300,33 @@ def test_every_row_is_used_or_set_aside_with_its_reason(tmp_path: Path) -> None:
         bfcl_row("multiple_3") | {"question": [[{"role": "tool", "content": "?"}]]},
         bfcl_row("multiple_4"),
         bfcl_row("multiple_5"),
+        bfcl_row(
+            "multiple_6", {"name": "x", "parameters": {"type": "dict", "properties": {"a": {"type": "odd"}}}}
+        ),
+        bfcl_row(
+            "multiple_7",
+            {"name": "x", "parameters": {"type": "dict", "properties": {"a": {"type": "array"}}}},
+        ),
     ]
     answers: dict[str, Any] = {
         f"multiple_{number}": [{"math.hypot": {"x": [number]}}] for number in (0, 2, 3, 4)
     }
+    answers |= {f"multiple_{number}": [{"x": {"a": [1]}}] for number in (6, 7)}
     answers["multiple_5"] = [{"other": {"x": [1]}}]
     answers["multiple_4"] = [{"math.hypot": {"x": 4}}]
     place = publish(tmp_path, "multiple", rows, answers)
     with (tmp_path / "bfcl_eval/data/BFCL_v4_multiple.json").open("a") as file:
         file.write("{broken\n")
     found, bad = read(tmp_path / "q", "bfcl:multiple", {"bfcl": place})
-    assert (found["bfcl:multiple"].read, found["bfcl:multiple"].set_aside) == (7, 6)
+    assert (found["bfcl:multiple"].read, found["bfcl:multiple"].set_aside) == (9, 8)
     assert [(row["line"], row["field"]) for row in bad] == [
-        (2, "ground_truth"), (3, "function"), (4, "question"), (5, "ground_truth"), (6, "ground_truth"), (7, ""),
+        (2, "ground_truth"), (3, "function"), (4, "question"), (5, "ground_truth"), (6, "ground_truth"), (7, "function"), (8, "function"),
+        (9, ""),
     ]  # fmt: skip
     assert bad[0]["reason"] == "missing, expected a file of this name in possible_answer"
     assert "'other'" in bad[4]["reason"]
+    assert bad[5]["reason"].startswith("x: a: type 'odd', expected one of string,")
+    assert bad[6]["reason"].startswith("x: a.items: type None, expected one of string,")
 
 
 def test_a_limit_does_not_depend_on_the_order_of_rows(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from components.contracts.records import PolicyCard
 from components.policy.load import load_policy
 from components.policy.settings import ModelSettings
 from pipelines.evaluate import Request, evaluate, read_request
+from pipelines.evaluate_folder import is_judged
 from pipelines.evaluated_model import read_model
 from tests.teacher_server import teacher_server, tool_call
 from tests.tiny_model import build_tiny_model
@@ -101,6 +102,31 @@ def test_own_questions_and_another_model_and_then_nothing_is_made_again(model: P
             "",
             console(said),
         )
+    write_questions(asked, 6)
+    with pytest.raises(
+        InputError, match=r"--questions: .*mine\.jsonl was changed since .*name another folder"
+    ):
+        evaluate(wanted, out, "", console(said))
+
+
+def test_a_model_that_was_changed_is_not_taken_for_the_one_that_was_judged(tmp_path: Path) -> None:
+    with write_artifact(tmp_path / "evaluation", "evaluation/1") as writer:
+        writer.lineage["adapter"] = "0" * 64
+    assert not is_judged(tmp_path, "demo://m", None)  # no report yet
+    (tmp_path / "report.html").touch()
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "config.json").touch()
+    with write_artifact(tmp_path / "adapter", "adapter/1"):
+        pass
+    with pytest.raises(InputError, match="judged the adapter before it was changed; name another folder"):
+        is_judged(tmp_path, str(tmp_path / "base"), tmp_path / "adapter")
+    with write_artifact(tmp_path / "evaluation", "evaluation/1") as writer:
+        writer.lineage["adapter"] = open_artifact(tmp_path / "adapter", "adapter/1").digest
+    assert is_judged(tmp_path, str(tmp_path / "base"), tmp_path / "adapter")
+    later = time.time() + 60
+    os.utime(tmp_path / "base" / "config.json", (later, later))
+    with pytest.raises(InputError, match=r"judged .*base before it was changed; name another folder"):
+        is_judged(tmp_path, str(tmp_path / "base"), tmp_path / "adapter")
 
 
 def test_a_published_suite(model: Path, tmp_path: Path) -> None:
@@ -241,6 +267,10 @@ def test_uris_folders_and_servers(model: Path, tmp_path: Path, monkeypatch: pyte
         ("/no/such", {}, r"MODEL: /no/such: no such folder; expected hf://"),
         ("EMPTY", {}, "holds neither config.json of a model nor policy.json of an adapter"),
         ("http://h/v1", {"key_variable": "NOT_SET_AT_ALL"}, "--api-key-variable: NOT_SET_AT_ALL is not set"),
+        ("http://", {}, r"MODEL: expected http\(s\)://host:port, got 'http://'"),
+        ("http://h:port/v1", {}, r"MODEL: expected http\(s\)://host:port"),
+        ("http://me:secret@h/v1", {}, "MODEL: the address holds a password or a query"),
+        ("http://h/v1?key=secret", {}, "MODEL: the address holds a password or a query"),
         ("demo://m", {"server_model": "x"}, r"--model-name: only for a server, expected MODEL as http"),
         ("demo://m", {"trained_as": "x"}, r"--trained-as: only for a server, expected MODEL as http"),
         (
@@ -256,6 +286,7 @@ def test_a_model_that_can_not_be_had_is_one_line(
     with pytest.raises(InputError, match=message) as caught:
         read_model(str(tmp_path) if model == "EMPTY" else model, tmp_path / "scratch", **options)
     assert "\n" not in str(caught.value)
+    assert "secret" not in str(caught.value)
 
 
 def test_a_request_that_can_not_be_met_is_one_line(model: Path, tmp_path: Path) -> None:
@@ -268,8 +299,17 @@ def test_a_request_that_can_not_be_met_is_one_line(model: Path, tmp_path: Path) 
         request("m", suites=["bfcl"], data=["bfcl"])
     with pytest.raises(InputError, match=r"--questions: .*nothing.jsonl: no such file or folder"):
         request("m", questions=str(tmp_path / "nothing.jsonl"))
+    with pytest.raises(InputError, match="--tools-url: the address holds a password"):
+        request("m", suites=["popqa"], tools_url="http://me:secret@h")
     assert not out.exists()
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
     with pytest.raises(InputError, match="holds files that are no evaluation of ours"):
         evaluate(request(str(model), suites=["popqa"]), tmp_path / "full", "", Console())
+    for place in (tmp_path / "full" / "mine.txt", tmp_path / "full" / "mine.txt" / "below"):
+        with pytest.raises(InputError, match=r"mine\.txt.*: can't be written"):
+            evaluate(request(str(model), suites=["popqa"]), place, "", Console())
+    for content, said in (("{", "can't be read"), ("[]", "expected a JSON object")):
+        (tmp_path / "full" / "request.json").write_text(content)
+        with pytest.raises(InputError, match=rf"--out: .*request\.json: {said}"):
+            evaluate(request(str(model), suites=["popqa"]), tmp_path / "full", "", Console())

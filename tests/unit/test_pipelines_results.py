@@ -36,10 +36,12 @@ def test_tables(tmp_path: Path) -> None:
     console = Console(record=True, width=100, force_terminal=False)
     print_results(console, tmp_path)
     lines = [" ".join(line.split()) for line in console.export_text().splitlines()]
-    assert "overall accuracy 25.0 75.0 +50.0 +40.0 to +60.0" in lines
-    assert "needs tool invoke rate 25.0 75.0 +50.0 +40.0 to +60.0" in lines
-    assert "arithmetic pass rate - 100.0 - -" in lines
-    assert "tool calculator answerable rate 25.0 75.0 +50.0 +40.0 to +60.0" in lines
+    parts = "\n".join(lines).split("\n\n")
+    sections = {part.splitlines()[0]: part.splitlines()[1:] for part in parts if part}
+    assert "accuracy 25.0 75.0 +50.0 +40.0 to +60.0" in lines[lines.index("overall") :]
+    assert "invoke rate 25.0 75.0 +50.0 +40.0 to +60.0" in sections["needs tool"]
+    assert "pass rate - 100.0 - -" in sections["arithmetic"]
+    assert "answerable rate 25.0 75.0 +50.0 +40.0 to +60.0" in sections["tool calculator"]
     assert "parse failure 4 1" in lines
     assert not any("timeout" in line for line in lines)
     assert lines[-1].startswith("report: ")
@@ -78,6 +80,12 @@ def test_folders_without_results(tmp_path: Path, content: str | None, said: str)
         read_summary(tmp_path)
 
 
+def test_a_file_is_no_folder_of_a_run(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"file/summary\.json: can't be read"):
+        read_summary(tmp_path / "file")
+
+
 def shown(folder: Path, summary: dict[str, Any]) -> list[str]:
     results(folder, summary)
     console = Console(record=True, width=130, force_terminal=False)
@@ -91,9 +99,9 @@ def test_a_policy_on_the_way_stands_between(tmp_path: Path) -> None:
     between = {"title": "after SFT", "overall": {"calls_ts": stop, "calls_cf": stop}}
     summary = {"overall": {**calls, "accuracy": METRIC}, "between": between}
     lines = shown(tmp_path, summary)
-    assert "questions metric before after SFT 95 % interval after 95 % interval" in lines
-    assert "overall TS 25.0 50.0 +10.0 to +30.0 75.0 +40.0 to +60.0" in lines
-    assert "CF 25.0 50.0 +10.0 to +30.0 75.0 +40.0 to +60.0" in lines
+    assert "metric before after SFT after difference 95 % interval" in lines
+    assert "TS 25.0 50.0 75.0 +50.0 +40.0 to +60.0" in lines
+    assert "CF 25.0 50.0 75.0 +50.0 +40.0 to +60.0" in lines
     assert not any("accuracy" in line for line in lines)  # it repeats CF
 
 

@@ -1,5 +1,6 @@
 """Sampling in this process: batching, the shared prefix and the cache change nothing but the time."""
 
+import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -240,3 +241,21 @@ def test_the_engine_refuses_an_adapter_of_another_template(tmp_path: Path) -> No
         check_card(card, Chat(family_tokenizer("chatml"), "hermes"), "random")
     with pytest.raises(InputError, match=r"has no policy\.json"):
         read_card(tmp_path / "nowhere")
+
+
+def test_a_template_that_was_saved_beside_an_adapter_is_looked_at(tmp_path: Path) -> None:
+    from components.policy.card import check_adapter
+
+    chatml, gemma = (family_tokenizer(family) for family in ("chatml", "gemma"))
+    check_adapter(tmp_path, Chat(gemma, "hermes"), "random")
+    chatml.save_pretrained(tmp_path / "saved")
+    (tmp_path / "older").mkdir()
+    kept = {"chat_template": [{"name": "default", "template": chatml.chat_template}]}
+    (tmp_path / "older" / "tokenizer_config.json").write_text(json.dumps(kept))
+    for folder in (tmp_path / "saved", tmp_path / "older"):
+        check_adapter(folder, Chat(chatml, "hermes"), "random")
+        with pytest.raises(InputError, match="saved with another chat template than that of random"):
+            check_adapter(folder, Chat(gemma, "hermes"), "random")
+    (tmp_path / "older" / "tokenizer_config.json").write_text("{")
+    with pytest.raises(InputError, match=r"the chat template in .*older can't be read"):
+        check_adapter(tmp_path / "older", Chat(gemma, "hermes"), "random")

@@ -61,6 +61,37 @@ def test_no_better_is_not_promoted() -> None:
     assert "better" in failed(compared(trained, untrained))
 
 
+@pytest.mark.parametrize(("fixed", "promoted"), [(5, False), (6, True)])
+def test_a_handful_of_questions_set_right_is_chance(fixed: int, promoted: bool) -> None:
+    """Half a one in 2^5 is more than 2.5 %, in 2^6 it is less; the bootstrap's lower bound is above zero in both."""
+    right = {asked.id for asked in make_questions(20) if asked.kind == "arithmetic"}
+    chosen = set(sorted(right)[:fixed])
+
+    def before(asked: Question) -> Trace:
+        return trace(asked, answer="wrong" if asked.id in chosen else asked.answers[0], tool="calculator")
+
+    def after(asked: Question) -> Trace:
+        return trace(asked, answer=asked.answers[0], tool="calculator")
+
+    comparison = compared(before, after, kinds="arithmetic")
+    assert comparison.groups["overall"].differences["accuracy"].low > 0  # type: ignore[union-attr]
+    checks = {check.name: check for check in decide(comparison, FAST).checks}
+    assert checks["better"].passed == promoted
+    assert (f"But only {fixed} answers changed" in checks["better"].reason) != promoted
+
+
+def test_calls_that_run_away_are_not_promoted() -> None:
+    comparison = compared(calls_always, calls_always, kinds="arithmetic")
+    assert "no_runaway" not in failed(comparison)
+    assert "no_runaway" not in failed(
+        comparison, PromotionSettings(samples=400, max_invoke_rate=0.5)
+    )  # as before
+    assert "no_runaway" in failed(
+        compared(never_calls, calls_always, kinds="arithmetic"),
+        PromotionSettings(samples=400, max_invoke_rate=0.5),
+    )
+
+
 def test_collapsed_tool_use_is_not_promoted() -> None:
     def hesitant(asked: Question) -> Trace:
         return trace(asked, answer="wrong", tool="" if asked.kind == "no_tool" else "calculator")
@@ -84,10 +115,15 @@ def test_a_fall_of_exactly_the_margin_is_allowed(share: float, names: list[str])
 def test_without_kinds_apart_all_questions_count() -> None:
     comparison = compared(untrained, trained, kinds="arithmetic")
     assert "no_tool" not in comparison.groups
-    assert [check.name for check in decide(comparison, FAST).checks] == ["better", "tool_use_kept"]
+    assert [check.name for check in decide(comparison, FAST).checks] == [
+        "better",
+        "tool_use_kept",
+        "no_runaway",
+    ]
     only_without = compared(untrained, trained, kinds="no_tool")
     assert set(only_without.groups) == {"overall", "no_tool"}
-    decide(only_without, FAST)
+    fewer_calls = decide(compared(calls_always, never_calls, kinds="no_tool"), FAST)
+    assert [check.name for check in fewer_calls.checks] == ["better", "no_tool_accuracy", "no_overuse"]
 
 
 def test_the_kinds_of_the_settings_decide_the_groups() -> None:

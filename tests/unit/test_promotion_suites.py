@@ -77,7 +77,7 @@ BETTER = pairs_of(OWN, 40, right=(10, 30))
 
 def test_without_suites_the_gate_is_that_of_the_own_questions() -> None:
     suites, decision = judge(BETTER)
-    assert [check.name for check in decision.checks] == ["better", "tool_use_kept"]
+    assert [check.name for check in decision.checks] == ["better", "tool_use_kept", "no_runaway"]
     assert decision.promoted
     assert suites.regressions == ()
     assert suite_rows(suites) == []

@@ -23,7 +23,7 @@ def items(task: Task) -> list[EvaluationItem]:
 def test_a_row_that_is_logged_once_a_filter_is_one_item() -> None:
     assert len(LOGGED["gsm8k"]["gsm8k"]) == 4  # two rows, two filters
     right, wrong = items("gsm8k")
-    assert (right.id, right.suite, right.kind) == ("gsm8k-0", "regression:gsm8k", "gsm8k")
+    assert (right.id, right.suite, right.kind) == ("regression:gsm8k/gsm8k-0", "regression:gsm8k", "gsm8k")
     assert right.question.endswith(
         "Question: Ada has 3 baskets with 4 pears in each. How many pears has she?\nAnswer:"
     )
@@ -64,8 +64,19 @@ def test_a_solved_program_is_right() -> None:
         "pass@1": 1.0,
     }
     (item,) = items_of("humaneval", "humaneval", [sample], seconds=0.0, count_tokens=len)
-    assert (item.id, item.suite, item.correct) == ("humaneval-3", "regression:humaneval", True)
+    assert (item.id, item.suite, item.correct) == (
+        "regression:humaneval/humaneval-3",
+        "regression:humaneval",
+        True,
+    )
     assert (item.answer, item.gold) == ("    return a + b", ("assert add(1, 2) == 3",))
+
+
+def test_rows_that_another_version_judges_otherwise_are_no_items() -> None:
+    logged = [{**sample, "filter": "none"} for sample in LOGGED["gsm8k"]["gsm8k"]]
+    assert items_of("gsm8k", "gsm8k", logged, seconds=0.5, count_tokens=len) == []
+    logged = [{k: v for k, v in one.items() if k != "exact_match"} for one in LOGGED["gsm8k"]["gsm8k"]]
+    assert items_of("gsm8k", "gsm8k", logged, seconds=0.5, count_tokens=len) == []
 
 
 def test_the_digest_tells_what_was_asked_not_what_was_answered() -> None:

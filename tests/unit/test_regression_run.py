@@ -98,6 +98,6 @@ def test_a_run_writes_an_evaluation(tmp_path: Path) -> None:
     run(str(build_test_model()), json.dumps(settings), "", output, metrics)
     written = open_artifact(Path(output.path), "evaluation/1")
     items = list(read_records(written.path("items.jsonl"), EvaluationItem))
-    assert [item.id for item in items] == ["gsm8k-0", "gsm8k-1"]
+    assert [item.id for item in items] == ["regression:gsm8k/gsm8k-0", "regression:gsm8k/gsm8k-1"]
     assert metrics.metadata["gsm8k_questions"] == 2
     assert written.manifest.details["split"] == "regression"

@@ -13,7 +13,6 @@ from components.contracts.tool_errors import ToolError
 from components.policy.engine import Conversation
 from components.rollout.bfcl_multi_turn import STEPS, run_bfcl_multi_turn
 from components.rollout.settings import RolloutSettings
-from components.scoring.bfcl.api_pipe import ApiLimits
 from components.scoring.bfcl.api_service import StatefulApis
 from components.scoring.bfcl.multi_turn import (
     FORCE_TERMINATED,
@@ -21,13 +20,14 @@ from components.scoring.bfcl.multi_turn import (
     judge_multi_turn_trace,
     turns_of,
 )
+from components.scoring.foreign_code.pipe import CodeLimits
 from tests.bfcl_api_package import ANNOUNCED, ticket_question, write_package
 from tests.bfcl_multi_turn_cases import read_conversations
 from tests.bfcl_questions import bfcl_data
 from tests.scripted_engine import Script, ScriptedEngine
 
 SETTINGS = RolloutSettings(temperature=0.0)
-LIMITS = ApiLimits(cpu_seconds=1, seconds=2.0, reply_characters=10_000)
+LIMITS = CodeLimits(cpu_seconds=1, seconds=2.0, reply_characters=10_000)
 HERMES = get_call_format("hermes")
 
 

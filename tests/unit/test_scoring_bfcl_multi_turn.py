@@ -10,7 +10,6 @@ import pytest
 from components.contracts.errors import InputError
 from components.contracts.records import Question, ToolCall
 from components.contracts.tool_errors import ToolError
-from components.scoring.bfcl.api_pipe import ApiLimits
 from components.scoring.bfcl.api_service import StatefulApis
 from components.scoring.bfcl.multi_turn import (
     CORRECT,
@@ -24,12 +23,13 @@ from components.scoring.bfcl.multi_turn import (
 )
 from components.scoring.bfcl.multi_turn_reference import MULTI_TURN_GROUPS, BfclMultiTurn
 from components.scoring.bfcl.multi_turn_rows import multi_turn_question
+from components.scoring.foreign_code.pipe import CodeLimits
 from tests.bfcl_api_package import ANNOUNCED, ticket_question, write_package
 from tests.bfcl_multi_turn_cases import plays_of, read_conversations
 from tests.bfcl_questions import bfcl_data
 from tests.bfcl_verdicts import MULTI_TURN_RECORDED, digest_of, read_verdicts
 
-LIMITS = ApiLimits(cpu_seconds=1, seconds=2.0, memory_bytes=1 << 30, reply_characters=10_000)
+LIMITS = CodeLimits(cpu_seconds=1, seconds=2.0, memory_bytes=1 << 30, reply_characters=10_000)
 Steps = list[list[list[ToolCall]]]
 
 
@@ -128,7 +128,7 @@ class TestService:
         assert apis.call("two", call("list_tickets")).content == "['kept']"
 
     def test_many_calls_do_not_use_up_the_processors_seconds(self, package: Path) -> None:
-        with StatefulApis(package, ApiLimits(cpu_seconds=1, seconds=30.0)) as apis:
+        with StatefulApis(package, CodeLimits(cpu_seconds=1, seconds=30.0)) as apis:
             apis.begin("a", ["TicketAPI"], {}, long_context=False)
             replies = [apis.call("a", call("work", seconds=0.4)) for _ in range(5)]
             assert [(reply.content, reply.error) for reply in replies] == [("worked", None)] * 5
@@ -278,6 +278,9 @@ class TestRows:
         ("change", "message"),
         [
             ({"involved_classes": ["Nobody"]}, "involved_classes: 'Nobody' is none of"),
+            ({"involved_classes": [["TicketAPI"]]}, "involved_classes: .* is none of"),
+            ({"missed_function": {"0": 5}}, "missed.0"),
+            ({"missed_function": {"0": [["list_tickets"]]}}, "missed.0"),
             ({"question": "x"}, "expected the lists"),
             ({"question": [[{"role": "system", "content": "x"}]]}, r"question\[0\]: expected one message"),
             ({"initial_config": None}, "initial_config"),

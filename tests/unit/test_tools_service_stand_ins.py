@@ -110,7 +110,15 @@ def test_the_service_offers_and_executes_them(tmp_path: Path) -> None:
         calls = [
             {"id": "1", "name": "weather.in", "arguments": {"city": "Rome"}},
             {"id": "2", "name": "Search Managers", "arguments": {}},
+            {"id": "3", "name": "calculator", "arguments": {"expression": "2+3"}},
+            {"id": "4", "name": "calculator", "arguments": {"city": "Rome"}},
+            {"id": "5", "name": "calculator", "arguments": {"river": "Po"}},
         ]
-        good, bad = httpx.post(f"{service.url}/batch", json={"calls": calls}).json()["replies"]
+        good, bad, real, other, neither = httpx.post(f"{service.url}/batch", json={"calls": calls}).json()[
+            "replies"
+        ]
     assert json.loads(good["content"])["result"]["city"] == "Rome"
     assert bad["error"]["code"] == "missing_parameter"
+    assert real["content"] == "5"
+    assert json.loads(other["content"])["result"]["city"] == "Rome"
+    assert neither["error"]["code"] == "parameter_hallucination"

@@ -37,7 +37,8 @@ def make_page(browser: ItemBrowser | None = None) -> Page:
     sets = browser.sets if browser else []
     return Page(
         script=script,
-        policy=f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; img-src data:",
+        policy=f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'",
         data=browser.as_json() if browser else "",
         tabs=tuple((str(one["title"]), int(str(one["total"]))) for one in sets),
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 import jinja2
 
 from components.contracts.errors import InputError
+from components.contracts.jsonl import write_errors
 from components.evaluation.bfcl_handler.register import WRITTEN_FOR
 from components.evaluation.bfcl_handler.served_model import ServedModel
 from components.evaluation.bfcl_handler.sources import ROOT, needed_files
@@ -96,9 +97,18 @@ def write_handler(folder: Path, served: ServedModel, *, adapter: bool = False) -
     adapter: the model is an adapter over `served.base_model`, for the guide.
 
     Raises:
-        InputError: the folder holds something else.
+        InputError: the folder holds something else, or can't be written.
     """
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / MODEL).is_file():
+    with write_errors(folder):
+        _write_files(folder, served, adapter=adapter)
+
+
+def _write_files(folder: Path, served: ServedModel, *, adapter: bool) -> None:
+    if (
+        folder.is_dir()
+        and any(folder.iterdir())
+        and not ((folder / MODEL).is_file() and (folder / RUNNER).is_file())
+    ):
         raise InputError(f"--out: {folder} holds files that are no handler of ours; name an empty folder")
     library = folder / LIBRARY
     if library.is_dir():

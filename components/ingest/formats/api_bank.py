@@ -7,7 +7,7 @@
 
 Earlier requests stand in the dialogue as `API-Request: [...]->reply`. The tools that a ToolSearcher's reply
 describes are offered from then on, so level 2's golds name offered tools. What the AI says last, before
-the request, is the thought of the gold's turn.
+the request, is the thought of the gold's turn. The reference has the earlier requests, for execution.
 """
 
 import re
@@ -22,6 +22,7 @@ from components.ingest.fields import first_present, text_of
 from components.ingest.formats.base import Format
 from components.ingest.formats.tool_lists import tools_in
 from components.ingest.rows import Exchange, RowError, Said
+from components.scoring.api_bank.reference import reference_of
 
 MARK = "API descriptions:"
 ASKS = "Generate API Request:"
@@ -50,8 +51,9 @@ def convert(row: Mapping[str, object]) -> Exchange:
             said.append(Said("user" if one[1] == "User" else "assistant", content))
     gold_field = first_present(row, GOLDS) or GOLDS[0]
     gold = text_of(row, (gold_field,)).removeprefix("API-Request:").strip()
+    earlier = [call for one in said for call in one.calls]
     said.append(Said("assistant", "", _calls(gold_field, gold, tools)))
-    return Exchange(tuple(tools), tuple(said), only_last=True)
+    return Exchange(tuple(tools), tuple(said), only_last=True, reference=reference_of(earlier))
 
 
 def matches(row: Mapping[str, object]) -> bool:

@@ -25,8 +25,10 @@ from components.scoring.bfcl.api_classes import (
     class_source,
     documented_functions,
 )
-from components.scoring.bfcl.api_pipe import ApiLimits, ApiPipe, NotJsonError, ProcessEndedError
+from components.scoring.foreign_code.pipe import CodeLimits, NotJsonError, ProcessEndedError
+from components.scoring.foreign_code.process import CodeProcess
 
+WORKER = Path(__file__).with_name("api_worker.py")
 PACKAGE = "bfcl_eval"
 ATTEMPTS = 3  # to make earlier calls again in a new process
 _ERRORS = {
@@ -53,14 +55,14 @@ class StatefulApis:
     package: the `bfcl_eval` folder. Close it, or use it in a `with`.
     """
 
-    def __init__(self, package: Path, limits: ApiLimits | None = None) -> None:
+    def __init__(self, package: Path, limits: CodeLimits | None = None) -> None:
         """Begin no process yet.
 
         Raises:
             InputError: the folder holds none of the classes, or a class has no list of functions.
         """
         self.package = package.resolve()
-        self.limits = limits or ApiLimits()
+        self.limits = limits or CodeLimits()
         there = [name for name in CLASS_MODULES if class_source(self.package, name).is_file()]
         if self.package.name != PACKAGE or not there:
             raise InputError(
@@ -70,8 +72,14 @@ class StatefulApis:
         self.functions = {
             name: [str(one["name"]) for one in documented_functions(self.package, name)] for name in there
         }
-        self._process: ApiPipe | None = None
-        self._failed: dict[str, str] = {}
+        modules = {name: ".".join((PACKAGE, *SOURCES, CLASS_MODULES[name])) for name in self.functions}
+        setup = {
+            "package": os.fspath(self.package),
+            "modules": modules,
+            "functions": self.functions,
+            "stateless": list(STATELESS),
+        }
+        self._process = CodeProcess(WORKER, setup, self.limits, self.package)
         self._worlds: dict[str, _World] = {}
         self._alive: set[str] = set()  # keys whose instances the process has
 
@@ -85,9 +93,7 @@ class StatefulApis:
 
     def close(self) -> None:
         """End the process, if there is one."""
-        if self._process is not None:
-            self._process.kill()
-        self._process = None
+        self._process.close()
         self._alive.clear()
 
     def perform(self, actions: Sequence[Action]) -> list[Result]:
@@ -214,10 +220,10 @@ class StatefulApis:
     def _check_classes(self, classes: Sequence[str]) -> None:
         if absent := [name for name in classes if name not in self.functions]:
             raise InputError(f"{self.package}: has no class {absent[0]!r}")
-        self._started()
-        if failed := [name for name in classes if name in self._failed]:
+        reasons = self._process.greeting()["failed"]
+        if failed := [name for name in classes if name in reasons]:
             path = class_source(self.package, failed[0])
-            raise InputError(f"{path}: can't be imported: {self._failed[failed[0]]}")
+            raise InputError(f"{path}: can't be imported: {reasons[failed[0]]}")
 
     def _ask(self, requests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """The process's replies; the last one may say that memory did not suffice.
@@ -227,32 +233,10 @@ class StatefulApis:
             NotJsonError: JSON can't hold a request; nothing was asked.
         """
         try:
-            replies: list[dict[str, Any]] = self._started().ask(list(requests), self.limits.seconds)
+            return self._process.ask(requests)
         except ProcessEndedError:
             self.close()
             raise
-        return replies
-
-    def _started(self) -> ApiPipe:
-        if self._process is None:
-            setup = {
-                "package": os.fspath(self.package),
-                "modules": {
-                    name: ".".join((PACKAGE, *SOURCES, CLASS_MODULES[name])) for name in self.functions
-                },
-                "functions": self.functions,
-                "stateless": list(STATELESS),
-                "limits": self.limits.for_worker(),
-            }
-            pipe = ApiPipe()
-            try:
-                self._failed = pipe.ask(setup, self.limits.start_seconds)["failed"]
-            except ProcessEndedError as ended:
-                raise InputError(
-                    f"{self.package}: the process of its API classes did not begin: {ended}"
-                ) from None
-            self._process = pipe
-        return self._process
 
 
 def _used(action: Action) -> tuple[str, ...]:

@@ -1,55 +1,33 @@
-"""The process in which BFCL's stateful API classes live: `python -I api_worker.py`, JSON lines on its pipes.
+"""BFCL's stateful API classes as `foreign_code.serve` has them; nothing of the project is imported.
 
-It stands alone: nothing of the project is imported, so that the official classes meet nothing but the standard
-library and what they import themselves. The first line in gives the package's folder, the classes' modules
-and documented functions, and the limits; the line out says which classes could not be imported and why. Then each
-line in is a list of requests, and the line out the list of their replies, cut behind one that says "memory":
+The setup gives the package's folder, the classes' modules and documented functions; the greeting says which classes
+could not be imported and why. Requests and replies:
 
     {"do": "begin", "key": "a", "classes": ["MathAPI"], "config": {}, "long_context": false} -> {"status": "ok"}
     {"do": "call", "key": "a", "name": "add", "positional": [], "arguments": {"a": 1, "b": 2}}
-        -> {"status": "ok" | "error" | "raised" | "unknown" | "too_long" | "memory", "content": "...", "seconds": 0.1}
+        -> {"status": "ok" | "error" | "raised" | "unknown" | "too_long" | "memory", "content": "..."}
     {"do": "compare", "key": "a", "other": "b"} -> {"status": "ok", "differences": ["GorillaFileSystem.root"]}
     {"do": "end", "key": "a"} -> {"status": "ok"}
 
-A function is looked up by its name among the documented ones; no text is ever evaluated. Limits: processor seconds
-of each request, address space, no files, sockets or processes once the classes are imported (no descriptor beyond
-the three pipes can be opened). What goes beyond the processor's limit ends the process by a signal.
+A function is looked up by its name among the documented ones; no text is ever evaluated.
 """
 
 import importlib
 import json
-import math
-import resource
 import sys
-import time
-from datetime import datetime
+from collections.abc import Callable
 from types import ModuleType
-from typing import Any, BinaryIO
+from typing import Any
 
 Instances = dict[str, Any]
 
 
-def main() -> None:
-    """Serve requests until the input ends."""
-    requests, replies = sys.stdin.buffer, sys.stdout.buffer
-    sys.stdout = sys.stderr  # what a class prints is no reply
-    setup = json.loads(requests.readline())
+def prepare(setup: dict[str, Any]) -> tuple[Callable[[dict[str, Any]], dict[str, Any]], dict[str, Any]]:
+    """Import the classes; gives what answers a request, and the greeting."""
     _name_package(setup["package"])
     classes, failed = _import(setup["modules"])
-    datetime.strptime("2000", "%Y")  # imports its parser, which no later call could
-    _limit(setup["limits"])
-    _send(replies, {"failed": failed})
     worlds: dict[str, Instances] = {}
-    for line in requests:
-        given: list[dict[str, Any]] = []
-        for request in json.loads(line):
-            _limit_processor(setup["limits"]["cpu_seconds"])
-            begun = time.perf_counter()
-            given.append(_answer(request, worlds, classes, setup))
-            given[-1]["seconds"] = time.perf_counter() - begun
-            if given[-1]["status"] == "memory":
-                break
-        _send(replies, given)
+    return lambda request: _answer(request, worlds, classes, setup), {"failed": failed}
 
 
 def _name_package(folder: str) -> None:
@@ -71,40 +49,21 @@ def _import(modules: dict[str, str]) -> tuple[dict[str, type], dict[str, str]]:
     return classes, failed
 
 
-def _limit(limits: dict[str, int]) -> None:
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (limits["memory_bytes"], limits["memory_bytes"]))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
-
-
-def _limit_processor(seconds: int) -> None:
-    """Give the request at hand `seconds` beyond what the process has used."""
-    used = math.ceil(time.process_time())
-    resource.setrlimit(resource.RLIMIT_CPU, (used + seconds, resource.getrlimit(resource.RLIMIT_CPU)[1]))
-
-
 def _answer(
     request: dict[str, Any], worlds: dict[str, Instances], classes: dict[str, type], setup: dict[str, Any]
 ) -> dict[str, Any]:
     key = request["key"]
-    try:
-        match request["do"]:
-            case "begin":
-                worlds[key] = _begin(request, classes, setup["stateless"])
-                return {"status": "ok"}
-            case "call":
-                return _call(request, worlds[key], setup["functions"], setup["limits"]["reply_characters"])
-            case "compare":
-                return {"status": "ok", "differences": _differences(worlds[key], worlds[request["other"]])}
-            case _:
-                worlds.pop(key, None)
-                return {"status": "ok"}
-    except MemoryError:
-        return {"status": "memory", "content": ""}
-    except (Exception, SystemExit) as error:
-        return {"status": "raised", "content": f"{type(error).__name__}: {error}"}
+    match request["do"]:
+        case "begin":
+            worlds[key] = _begin(request, classes, setup["stateless"])
+            return {"status": "ok"}
+        case "call":
+            return _call(request, worlds[key], setup["functions"], setup["limits"]["reply_characters"])
+        case "compare":
+            return {"status": "ok", "differences": _differences(worlds[key], worlds[request["other"]])}
+        case _:
+            worlds.pop(key, None)
+            return {"status": "ok"}
 
 
 def _begin(request: dict[str, Any], classes: dict[str, type], stateless: list[str]) -> Instances:
@@ -160,12 +119,3 @@ def _differences(model: Instances, accepted: Instances) -> list[str]:
         for attribute, value in vars(instance).items()
         if not attribute.startswith("_") and getattr(model[name], attribute) != value
     ]
-
-
-def _send(replies: BinaryIO, reply: object) -> None:
-    replies.write(json.dumps(reply).encode() + b"\n")
-    replies.flush()
-
-
-if __name__ == "__main__":
-    main()

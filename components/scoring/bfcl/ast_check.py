@@ -93,6 +93,24 @@ def check_calls(reference: BfclReference, calls: Sequence[ToolCall]) -> Fault | 
     return _check_call(reference, function, calls[0], answers[0])
 
 
+def check_types(reference: BfclReference) -> None:
+    """Whether the checker can read every declared parameter, whatever a model calls.
+
+    Raises:
+        InputError: a parameter, or the items of a list, declares no type that BFCL has.
+    """
+    language = _LANGUAGES.get(reference.group, "python")
+    for function in reference.functions:
+        for name, schema in (function["parameters"].get("properties") or {}).items():
+            listed = schema.get("type") in _WITH_ITEMS[language]
+            for one in (schema, schema.get("items") or {}) if listed else (schema,):
+                if one.get("type") not in _TYPES[language]:
+                    what = f"{function['name']}: {name}{'' if one is schema else '.items'}: type"
+                    raise InputError(
+                        f"{what} {one.get('type')!r}, expected one of {', '.join(_TYPES[language])}"
+                    )
+
+
 def _check_parallel(reference: BfclReference, calls: Sequence[ToolCall]) -> Fault | None:
     left = list(calls)
     for index, answer in enumerate(reference.possible_answers):

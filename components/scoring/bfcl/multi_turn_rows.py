@@ -44,10 +44,11 @@ def multi_turn_question(row: Mapping[str, object], ground_truth: object, package
     turns = row.get("question")
     if not isinstance(classes, list) or not isinstance(turns, list):
         raise InputError(f"{name or 'row'}: expected the lists question and involved_classes")
-    if unknown := [one for one in classes if one not in CLASS_MODULES]:
+    if unknown := [one for one in classes if one not in list(CLASS_MODULES)]:
         raise InputError(f"{name}: involved_classes: {unknown[0]!r} is none of {', '.join(CLASS_MODULES)}")
     missed = row.get("missed_function") or {}
-    held = {one for names in missed.values() for one in names} if isinstance(missed, Mapping) else set()
+    lists = missed.values() if isinstance(missed, Mapping) else ()
+    held = [one for names in lists if isinstance(names, list) for one in names]
     group = _NUMBER.sub("", name)
     # The benchmark tells the language of the functions that are offered from the beginning, of the others not.
     tools = normalise_tools(

@@ -92,3 +92,8 @@ def _checked_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
 def is_bfcl(suite: str) -> bool:
     """Whether a suite's name is one of BFCL's ("bfcl:multiple")."""
     return suite.startswith(FAMILY)
+
+
+def wants_no_call(suite: str) -> bool:
+    """Whether the suite is one of BFCL's groups in which no call is right."""
+    return is_bfcl(suite) and suite.removeprefix(FAMILY) in IRRELEVANCE_GROUPS

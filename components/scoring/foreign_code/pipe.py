@@ -1,4 +1,4 @@
-"""The process of `api_worker`, asked one JSON line at a time, each with a deadline."""
+"""One process of `serve`, asked one JSON line at a time, each with a deadline."""
 
 import json
 import os
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-WORKER = Path(__file__).with_name("api_worker.py")
+SERVE = Path(__file__).with_name("serve.py")
 _CHUNK = 1 << 16
 
 
 @dataclass(frozen=True)
-class ApiLimits:
-    """What one call may take.
+class CodeLimits:
+    """What one request may take.
 
     cpu_seconds: of the processor. seconds: until its reply. memory_bytes: address space of the process.
     reply_characters: length of a reply. start_seconds: for importing the classes.
@@ -50,12 +50,12 @@ class NotJsonError(Exception):
     """A request with a value that JSON can't hold."""
 
 
-class ApiPipe:
-    """One process in a session of its own, begun at once."""
+class CodePipe:
+    """One process in a session of its own, begun at once. worker: see `serve`."""
 
-    def __init__(self) -> None:
+    def __init__(self, worker: Path) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-B", os.fspath(WORKER)],
+            [sys.executable, "-I", "-B", os.fspath(SERVE), os.fspath(worker)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

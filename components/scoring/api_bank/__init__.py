@@ -1,0 +1,1 @@
+"""API-Bank's calls, executed by a checkout's own classes: `execution.ApiBank`."""

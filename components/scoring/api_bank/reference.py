@@ -1,0 +1,48 @@
+"""What executing an item of API-Bank needs beside its gold: the JSON in `Question.reference`.
+
+    {"earlier": [{"name": "GetUserToken", "arguments": {"username": "foo", "password": "bar"}, "id": ""}]}
+
+earlier: the calls that the dialogue made before, in its order. Empty text: none.
+"""
+
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+
+from components.contracts.errors import InputError
+from components.contracts.records import Question, Record, ToolCall
+
+FAMILY = "api_bank:"
+
+
+class ApiBankReference(Record):
+    """See the module's text."""
+
+    earlier: tuple[ToolCall, ...] = ()
+
+
+def is_api_bank(suite: str) -> bool:
+    """Whether a suite is one of API-Bank's levels."""
+    return suite.startswith(FAMILY)
+
+
+def reference_of(earlier: Sequence[ToolCall]) -> str:
+    """The text for `Question.reference`."""
+    return ApiBankReference(earlier=tuple(earlier)).model_dump_json() if earlier else ""
+
+
+def earlier_calls(question: Question) -> tuple[ToolCall, ...]:
+    """The calls before the question's gold.
+
+    Raises:
+        InputError: the reference can't be read.
+    """
+    if not question.reference:
+        return ()
+    try:
+        return ApiBankReference.model_validate_json(question.reference).earlier
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        raise InputError(
+            f"question {question.id!r}: reference: {reason}; expected the dialogue's earlier calls"
+        ) from None
