@@ -38,14 +38,14 @@ SHARES = {WHOLE: '{"alpha":0.2}', "alpha 0.1": '{"alpha":0.1}', "alpha 0.3": '{"
 # KFP takes a key called "name" for its own.
 PARTS = [
     {
-        "title": "warm-up, 1/4 of the data",
-        "title_after": "iTool, 1/4 of the data",
+        "title": "warm-up, 1/4 data",
+        "title_after": "iTool, 1/4 data",
         "trained": '{"data_share":0.25}',
         "searched": '{"alpha":0.2,"data_share":0.25}',
     },
     {
-        "title": "warm-up, 1/2 of the data",
-        "title_after": "iTool, 1/2 of the data",
+        "title": "warm-up, 1/2 data",
+        "title_after": "iTool, 1/2 data",
         "trained": '{"data_share":0.5}',
         "searched": '{"alpha":0.2,"data_share":0.5}',
     },
