@@ -48,6 +48,7 @@ BFCL_FILES = (
     "bfcl_eval/data/possible_answer/*.json",
     "bfcl_eval/data/multi_turn_func_doc/*.json",
     "bfcl_eval/data/unused_datasets/*/BFCL_*.json",
+    "bfcl_eval/data/unused_datasets/executable_eval_sanity_check/*.json",
     "bfcl_eval/constants/default_prompts.py",
     "bfcl_eval/eval_checker/multi_turn_eval/func_source_code/*.py",
 )

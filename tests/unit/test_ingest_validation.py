@@ -101,7 +101,7 @@ def test_no_trajectory_of_a_validation_subject_is_trained_on(tmp_path: Path) -> 
 def test_training_that_overlaps_validation_is_dropped_and_named(tmp_path: Path) -> None:
     long = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
     rows = [
-        {"question": f"Number {n}: {long}?", "answers": ["x"], "subject": f"s{n}"} for n in range(40)
+        {"question": f"Number {n}: {long}?", "answers": ["x"], "subject": f"s{n}"} for n in range(12)
     ] + ROWS[:200]
     path = write(tmp_path / "q.jsonl", rows)
     found = Ingested(tmp_path / "with", path, validation=True, held_out_share=0)
@@ -109,7 +109,7 @@ def test_training_that_overlaps_validation_is_dropped_and_named(tmp_path: Path) 
     assert judged
     assert not any(long in one.text for one in found.train)
     reasons = [row["reason"] for row in found.quarantine]
-    assert len(reasons) == found.counts["contaminated"] == 40 - len(judged)
+    assert len(reasons) == found.counts["contaminated"] == 12 - len(judged)
     assert all(
         reason.startswith("13 words in a row shared with a validation question (") for reason in reasons
     )

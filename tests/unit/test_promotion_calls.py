@@ -73,7 +73,7 @@ def test_a_comparison_of_gold_questions_alone(tmp_path: Path) -> None:
     assert group.rate("after", "exact_match") is None
     decision = decide(compared, SETTINGS)
     assert decision.promoted
-    assert [check.name for check in decision.checks] == ["better", "tool_use_kept"]
+    assert [check.name for check in decision.checks] == ["better", "tool_use_kept", "no_runaway"]
     summary: Any = summary_of(compared)
     assert set(summary["overall"]) == {*METRICS, *CALL_METRICS}
     assert summary["overall"]["calls_cf"]["difference"]["mean"] == 0.5
