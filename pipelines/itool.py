@@ -11,7 +11,6 @@ from collections.abc import Collection
 from typing import Any
 
 from components.ablation.component import ablation
-from components.error_labeling.component import error_labeling
 from components.evaluation.component import evaluation
 from components.sft.component import sft
 from pipelines.declare import PUBLISH, declared, methods_of
@@ -53,13 +52,7 @@ def unrolled(count: int, without: Collection[str] = ()) -> Any:
         """Teach a model to use tools from easy to hard, let it search what is hardest, and prove the best iteration."""
         ingested = run.prepare(validation=True)
         questions = ingested.outputs["question_set"]
-        labeled = run.add(
-            error_labeling,
-            "Error labeling",
-            traces=run.practise(ingested),
-            trajectories=ingested.outputs["trajectories"],
-            question_set=questions,
-        ).outputs["labeled"]
+        labeled = run.label(ingested, run.practise(ingested))
         adapters = {WARM_UP: run.add(sft, "Warm-up SFT", labeled=labeled).outputs["adapter"]}
         judge = Judge(run, ingested, noun="iteration")
         judge.judge(adapters[WARM_UP], labeled, stage_names="Warm-up: {}", title=WARM_UP)

@@ -11,12 +11,10 @@ from typing import Any
 from kfp import dsl
 
 from components.ablation.component import ablation
-from components.dpo.component import dpo
-from components.error_labeling.component import error_labeling
 from components.evaluation.component import evaluation
-from components.mcts.component import mcts
 from components.sft.component import sft
 from pipelines.declare import declared
+from pipelines.iterations import search_and_tune
 from pipelines.tasks import Run
 
 # The stages with settings, in the order in which they run.
@@ -33,22 +31,25 @@ STAGES = (
 )
 PAPER = "itool"
 WARM_UP, WHOLE, COLD = "warm-up", "iTool", "without warm-up"
-# Rows of one iteration: what is laid over the search's settings. The paper's own share is 0.2.
-SHARES = {WHOLE: '{"alpha":0.2}', "alpha 0.1": '{"alpha":0.1}', "alpha 0.3": '{"alpha":0.3}'}
+PAPERS_SHARE = 0.2  # of the pool that is searched
+
+
+def _searched(**settings: float) -> str:
+    """JSON that is laid over the search's settings."""
+    return json.dumps({"alpha": PAPERS_SHARE} | settings, separators=(",", ":"))
+
+
+# Rows of one iteration, and how each searches.
+SHARES = {WHOLE: _searched()} | {f"alpha {share}": _searched(alpha=share) for share in (0.1, 0.3)}
 # KFP takes a key called "name" for its own.
 PARTS = [
     {
-        "title": "warm-up, 1/4 data",
-        "title_after": "iTool, 1/4 data",
-        "trained": '{"data_share":0.25}',
-        "searched": '{"alpha":0.2,"data_share":0.25}',
-    },
-    {
-        "title": "warm-up, 1/2 data",
-        "title_after": "iTool, 1/2 data",
-        "trained": '{"data_share":0.5}',
-        "searched": '{"alpha":0.2,"data_share":0.5}',
-    },
+        "title": f"{WARM_UP}, {title} data",
+        "title_after": f"{WHOLE}, {title} data",
+        "trained": json.dumps({"data_share": share}, separators=(",", ":")),
+        "searched": _searched(data_share=share),
+    }
+    for title, share in {"1/4": 0.25, "1/2": 0.5}.items()
 ]
 TABLE = {
     "rows": [WARM_UP, *SHARES, COLD, *(part[title] for part in PARTS for title in ("title", "title_after"))],
@@ -64,19 +65,10 @@ def itool_ablation(run: Run) -> None:
     """Measure what each part of iTool does: nine policies, one table."""
     ingested = run.prepare()
     questions = ingested.outputs["question_set"]
-    labeled = run.add(
-        error_labeling,
-        "Error labeling",
-        traces=run.practise(ingested),
-        trajectories=ingested.outputs["trajectories"],
-        question_set=questions,
-    ).outputs["labeled"]
+    labeled = run.label(ingested, run.practise(ingested))
 
-    def iterate(name: str, start: Any, overrides: Any) -> Any:
-        found = run.add(
-            mcts, f"{name}: Search", question_set=questions, adapter=start, overrides=overrides
-        ).outputs["pairs"]
-        return run.add(dpo, f"{name}: DPO", pairs=found, initial=start).outputs["adapter"]
+    def iterate(name: str, start: Any, searching: Any) -> Any:
+        return search_and_tune(run, ingested, start, stage_names=f"{name}: {{}}", searching=searching)
 
     def judge(name: str, adapter: Any, title: Any) -> Any:
         return run.add(evaluation, name, question_set=questions, adapter=adapter, title=title).outputs[

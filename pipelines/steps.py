@@ -7,7 +7,6 @@ from kfp import dsl
 from kfp.dsl import PipelineTask
 
 from components.dpo.component import dpo
-from components.error_labeling.component import error_labeling
 from components.evaluation.component import evaluation
 from components.preferences.component import preferences
 from components.promotion.component import promotion
@@ -41,14 +40,7 @@ def teach(
     stage_names: shows where in the run they are, such as "Round 2: {}". initial: adapter to go on from.
     method, kind: in place of the run's own. labeling: overrides of error labeling.
     """
-    labeled = run.add(
-        error_labeling,
-        stage_names.format("Error labeling"),
-        traces=traces,
-        trajectories=ingested.outputs["trajectories"],
-        question_set=ingested.outputs["question_set"],
-        overrides=labeling,
-    ).outputs["labeled"]
+    labeled = run.label(ingested, traces, name=stage_names.format("Error labeling"), overrides=labeling)
     pairs = run.add(
         preferences, stage_names.format("Preference pairs"), labeled=labeled, method=method, kind=kind
     ).outputs["pairs"]

@@ -7,6 +7,7 @@ from typing import Any
 from kfp import dsl
 from kfp.dsl import PipelineTask
 
+from components.error_labeling.component import error_labeling
 from components.ingest.component import ingest
 from components.preflight.component import preflight
 from components.trace_generation.component import trace_generation
@@ -59,6 +60,19 @@ class Run:
                 shard=shard,
             ).after(*checked)
         return dsl.Collected(generated.outputs["traces"])
+
+    def label(
+        self, ingested: PipelineTask, traces: Any, *, name: str = "Error labeling", overrides: Any = None
+    ) -> Any:
+        """Add error labeling of traces and of the trajectories that users brought; gives what can be trained on."""
+        return self.add(
+            error_labeling,
+            name,
+            traces=traces,
+            trajectories=ingested.outputs["trajectories"],
+            question_set=ingested.outputs["question_set"],
+            overrides=overrides,
+        ).outputs["labeled"]
 
     def practise_inside(self, practice: Any, ingested: PipelineTask, **inputs: Any) -> Any:
         """The same by a pipeline of its own, made by `pipelines.practice`, which says what for."""

@@ -8,7 +8,6 @@ rows; the base model's own evaluation is row zero. One table of them all at the 
 from kfp import dsl
 
 from components.ablation.component import ablation
-from components.error_labeling.component import error_labeling
 from components.evaluation.component import evaluation
 from components.ppo.component import ppo
 from components.sft.component import sft
@@ -71,14 +70,7 @@ def tl_ablation(run: Run) -> None:
     base = run.add(evaluation, "Evaluation of the base model", question_set=questions, title="base model")
 
     with dsl.ParallelFor(ARMS, name="arms") as arm:
-        labeled = run.add(
-            error_labeling,
-            "Error labeling",
-            traces=traces,
-            trajectories=ingested.outputs["trajectories"],
-            question_set=questions,
-            overrides=arm.error_labeling,
-        ).outputs["labeled"]
+        labeled = run.label(ingested, traces, overrides=arm.error_labeling)
         tuned = run.add(sft, "SFT", labeled=labeled, overrides=arm.sft).outputs["adapter"]
         without_ppo = run.add(
             evaluation, "Evaluation after SFT", question_set=questions, adapter=tuned, title=arm.title

@@ -5,7 +5,6 @@ SFT -> PPO from the SFT policy, with the same evaluation of the base model, afte
 promotion at the end.
 """
 
-from components.error_labeling.component import error_labeling
 from components.evaluation.component import evaluation
 from components.ppo.component import ppo
 from components.sft.component import sft
@@ -33,13 +32,7 @@ def tl_training(run: Run) -> None:
     """Teach a model to use tools from trajectories and its own practice, then by reward, and prove it."""
     ingested = run.prepare()
     questions = ingested.outputs["question_set"]
-    labeled = run.add(
-        error_labeling,
-        "Error labeling",
-        traces=run.practise(ingested),
-        trajectories=ingested.outputs["trajectories"],
-        question_set=questions,
-    ).outputs["labeled"]
+    labeled = run.label(ingested, run.practise(ingested))
     tuned = run.add(sft, "SFT", labeled=labeled).outputs["adapter"]
     improved = run.add(ppo, "PPO", labeled=labeled, initial=tuned).outputs["adapter"]
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from components.contracts.errors import InputError
 from components.contracts.methods import METHODS
-from components.error_labeling.component import error_labeling
 from components.evaluation.component import evaluation
 from components.ppo.component import ppo
 from components.sft.component import sft
@@ -61,13 +60,7 @@ def unrolled(count: int, without: Collection[str] = ()) -> Any:
         """Teach a model to use tools from easy to hard, by reward and by search, and prove the best that came of it."""
         ingested = run.prepare(validation=iterated)
         questions = ingested.outputs["question_set"]
-        labeled = run.add(
-            error_labeling,
-            "Error labeling",
-            traces=run.practise(ingested),
-            trajectories=ingested.outputs["trajectories"],
-            question_set=questions,
-        ).outputs["labeled"]
+        labeled = run.label(ingested, run.practise(ingested))
         adapter: Any = None  # the base model
         if "sft" in stages:
             adapter = run.add(sft, "SFT", labeled=labeled).outputs["adapter"]
