@@ -65,7 +65,7 @@ def kept_calling(name: str, where: str, group: Compared, settings: PromotionSett
     )
 
 
-def not_calling_on(name: str, where: str, group: Compared, settings: PromotionSettings) -> Check:
+def bounded_calls(name: str, where: str, group: Compared, settings: PromotionSettings) -> Check:
     """The invoke rate where tools are needed has not run away: it is at most the maximum, or what it was before."""
     before, after = group.before.invoke_rate or 0.0, group.after.invoke_rate or 0.0
     most = max(settings.max_invoke_rate, before)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from components.promotion.checks import (
     Check,
     better,
+    bounded_calls,
     kept_calling,
-    not_calling_on,
     not_fallen,
     not_overused,
     not_run_away,
@@ -59,7 +59,7 @@ def decide(comparison: Comparison, settings: PromotionSettings, suites: Suites |
     if suites is None or suites.has_own:
         if name == NEEDS_TOOL:
             checks.append(kept_calling("tool_use_kept", title, main, settings))
-            checks.append(not_calling_on("no_runaway", title, main, settings))
+            checks.append(bounded_calls("no_runaway", title, main, settings))
         without = comparison.groups.get(NO_TOOL)
         if without is not None:
             where = group_title(NO_TOOL)
@@ -84,4 +84,4 @@ def _beside(suites: Suites, settings: PromotionSettings) -> Iterator[Check]:
         elif group.before.called_share or group.after.called_share:
             if group.before.called_share:
                 yield kept_calling(f"tool_use_kept:{name}", name, group, settings)
-            yield not_calling_on(f"no_runaway:{name}", name, group, settings)
+            yield bounded_calls(f"no_runaway:{name}", name, group, settings)

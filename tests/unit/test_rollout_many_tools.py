@@ -1,6 +1,6 @@
 """More than a hundred tools made from BFCL's functions: retrieval, and every gold call through the real service.
 
-BFCL's data comes from the `data` folder of the bfcl-eval wheel, installed or unpacked at WHETSTONE_BFCL_DATA.
+BFCL's data comes from the `data` folder of the bfcl-eval wheel, fetched, or unpacked at WHETSTONE_BFCL_DATA.
 """
 
 import json

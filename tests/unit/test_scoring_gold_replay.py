@@ -1,10 +1,9 @@
 """Gold against itself, through ingest, every call format, its parser and the scorer: 100 / 100 / 100.
 
-Samples come from WHETSTONE_TEST_DATA; BFCL's from the `data` folder of the bfcl-eval wheel, installed or
-unpacked at WHETSTONE_BFCL_DATA.
+Samples come from WHETSTONE_TEST_DATA; BFCL's from the `data` folder of the bfcl-eval wheel
+(`tests.bfcl_questions.bfcl_data`).
 """
 
-import importlib.util
 import json
 import os
 from collections.abc import Sequence
@@ -25,6 +24,7 @@ from components.rollout.settings import RolloutSettings
 from components.rollout.single_turn import run_single_turns
 from components.scoring.call_rates import call_rates
 from components.scoring.tool_use import judge_trace
+from tests.bfcl_questions import bfcl_data
 from tests.scripted_engine import ScriptedEngine
 
 DATA = Path(os.environ.get("WHETSTONE_TEST_DATA", "/nowhere"))
@@ -40,26 +40,12 @@ SUITES = {
 SIZES = {"rotbench clean": 105, "rotbench slight": 210, "rotbench medium": 210, "bfcl": 240}
 
 
-def bfcl_data() -> Path:
-    """The folder of the executable sets' questions; one that is not there without the wheel."""
-    given = os.environ.get("WHETSTONE_BFCL_DATA")
-    spec = None if given else importlib.util.find_spec("bfcl_eval")
-    root = (
-        Path(given)
-        if given
-        else Path(spec.origin).parent / "data"
-        if spec and spec.origin
-        else Path("/nowhere")
-    )
-    return root / "unused_datasets" / "question"
-
-
 @cache
 def held_out(suite: str) -> tuple[Question, ...]:
     """What ingest makes of a suite when all of it is held out; the test is skipped where it is absent."""
     if suite == "bfcl":
         sources = [
-            bfcl_data() / f"BFCL_v4_exec_{kind}.json"
+            bfcl_data() / "unused_datasets" / "question" / f"BFCL_v4_exec_{kind}.json"
             for kind in ("simple", "multiple", "parallel", "parallel_multiple")
         ]
     else:

@@ -8,13 +8,12 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from components.contracts.errors import InputError
 from components.contracts.records import ToolCall
 from components.scoring.foreign_code.pipe import CodeLimits, NotJsonError, ProcessEndedError
-from components.scoring.foreign_code.process import CodeProcess
+from components.scoring.foreign_code.process import Closing, CodeProcess
 
 WORKER = Path(__file__).with_name("worker.py")
 BASE = Path("apis", "api.py")
@@ -29,7 +28,7 @@ class Execution:
     note: str = ""
 
 
-class ApiBank:
+class ApiBank(Closing):
     """The classes of an `api-bank` folder, in a process with limits. Not for several threads.
 
     Close it, or use it in a `with`.
@@ -49,14 +48,6 @@ class ApiBank:
         self.limits = limits or CodeLimits()
         self._process = CodeProcess(WORKER, {"checkout": os.fspath(checkout)}, self.limits, checkout)
         self.classes: tuple[str, ...] = tuple(self._process.greeting()["classes"])
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End the process."""

@@ -7,10 +7,8 @@ earlier: the calls that the dialogue made before, in its order. Empty text: none
 
 from collections.abc import Sequence
 
-from pydantic import ValidationError
-
-from components.contracts.errors import InputError
 from components.contracts.records import Question, Record, ToolCall
+from components.scoring.references import read_reference
 
 FAMILY = "api_bank:"
 
@@ -39,10 +37,4 @@ def earlier_calls(question: Question) -> tuple[ToolCall, ...]:
     """
     if not question.reference:
         return ()
-    try:
-        return ApiBankReference.model_validate_json(question.reference).earlier
-    except ValidationError as error:
-        reason = error.errors()[0]["msg"]
-        raise InputError(
-            f"question {question.id!r}: reference: {reason}; expected the dialogue's earlier calls"
-        ) from None
+    return read_reference(question, ApiBankReference, "the dialogue's earlier calls").earlier

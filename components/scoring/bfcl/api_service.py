@@ -9,8 +9,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from pydantic import JsonValue
 
@@ -26,7 +25,7 @@ from components.scoring.bfcl.api_classes import (
     documented_functions,
 )
 from components.scoring.foreign_code.pipe import CodeLimits, NotJsonError, ProcessEndedError
-from components.scoring.foreign_code.process import CodeProcess
+from components.scoring.foreign_code.process import Closing, CodeProcess
 
 WORKER = Path(__file__).with_name("api_worker.py")
 PACKAGE = "bfcl_eval"
@@ -49,7 +48,7 @@ class _World:
     calls: list[dict[str, Any]] = field(default_factory=list)
 
 
-class StatefulApis:
+class StatefulApis(Closing):
     """The official classes of an unpacked bfcl-eval package. Not for several threads.
 
     package: the `bfcl_eval` folder. Close it, or use it in a `with`.
@@ -82,14 +81,6 @@ class StatefulApis:
         self._process = CodeProcess(WORKER, setup, self.limits, self.package)
         self._worlds: dict[str, _World] = {}
         self._alive: set[str] = set()  # keys whose instances the process has
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End the process, if there is one."""

@@ -3,7 +3,7 @@
     {"group": "multi_turn_miss_func", "involved_classes": ["GorillaFileSystem"],
      "initial_config": {"GorillaFileSystem": {"root": {...}}},
      "user_turns": ["Sort 'a.txt'.", "..."], "ground_truth": [[], ["sort('a.txt')"]],
-     "missed": {"1": ["sort"]}, "held_out": "[{\\"type\\": \\"function\\", ...}]", "excluded": []}
+     "missed": {"1": ["sort"]}, "held_out": "[{\\"type\\": \\"function\\", ...}]"}
 
 A question's `text` is its first user turn and its `offered` the functions of its classes that are not held out;
 `multi_turn_rows` makes such questions of the published rows.
@@ -11,12 +11,12 @@ A question's `text` is its first user turn and its `offered` the functions of it
 
 from typing import Self
 
-from pydantic import Field, JsonValue, ValidationError, model_validator
+from pydantic import Field, JsonValue, model_validator
 
-from components.contracts.errors import InputError
 from components.contracts.records import Question, Record
 from components.contracts.tool_schemas import ToolSchema, parse_tools, tool_name
 from components.scoring.bfcl.api_classes import CLASS_MODULES
+from components.scoring.references import read_reference
 
 MULTI_TURN_GROUPS = (
     "multi_turn_base",
@@ -31,7 +31,7 @@ class BfclMultiTurn(Record):
 
     ground_truth: of each user turn, the calls as published ("cd(folder='document')"); none where the user asks for
     what can't be done. missed: user turn -> names of the functions first offered with it; their schemas are
-    `held_out`, a JSON array. excluded: as published; the official checker does not use it.
+    `held_out`, a JSON array.
     """
 
     group: str
@@ -41,7 +41,6 @@ class BfclMultiTurn(Record):
     ground_truth: tuple[tuple[str, ...], ...]
     missed: dict[int, tuple[str, ...]] = Field(default_factory=dict)
     held_out: str = "[]"
-    excluded: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -81,12 +80,5 @@ class BfclMultiTurn(Record):
         Raises:
             InputError: it has none, or one of another form.
         """
-        try:
-            return cls.model_validate_json(question.reference)
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(map(str, first["loc"])) or "the JSON"
-            raise InputError(
-                f"question {question.id}: reference: {where}: {first['msg']}; expected BFCL's group, involved_classes, "
-                "initial_config, user_turns and ground_truth"
-            ) from None
+        expected = "BFCL's group, involved_classes, initial_config, user_turns and ground_truth"
+        return read_reference(question, cls, expected)

@@ -68,7 +68,6 @@ def multi_turn_question(row: Mapping[str, object], ground_truth: object, package
         "ground_truth": ground_truth,
         "missed": missed,
         "held_out": json.dumps([tool for tool in tools if tool_name(tool) in held], ensure_ascii=False),
-        "excluded": row.get("excluded_function") or (),
     }
     try:
         reference = BfclMultiTurn.model_validate(fields)

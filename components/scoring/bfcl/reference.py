@@ -19,10 +19,8 @@ underscored: the tools were offered with "_" for each "." of their names (the of
 from collections.abc import Mapping
 from typing import Any, Self
 
-from pydantic import ValidationError
-
-from components.contracts.errors import InputError
 from components.contracts.records import Question, Record
+from components.scoring.references import read_reference
 
 FAMILY = "bfcl:"
 JAVA, JAVASCRIPT = "simple_java", "simple_javascript"
@@ -64,15 +62,7 @@ class BfclReference(Record):
         Raises:
             InputError: it has none, or one of another form.
         """
-        try:
-            return cls.model_validate_json(question.reference)
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(map(str, first["loc"])) or "the JSON"
-            raise InputError(
-                f"question {question.id}: reference: {where}: {first['msg']}; expected BFCL's group, "
-                "possible_answers and functions"
-            ) from None
+        return read_reference(question, cls, "BFCL's group, possible_answers and functions")
 
 
 def _checked_part(function: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,11 +1,29 @@
 """A process of foreign classes that begins when it is first asked, and anew after it was ended."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from components.contracts.errors import InputError
 from components.scoring.foreign_code.pipe import CodeLimits, CodePipe, ProcessEndedError
+
+
+class Closing(ABC):
+    """What holds such a process: close it, or use it in a `with`."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End the process, if there is one."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
 
 class CodeProcess:
