@@ -148,7 +148,9 @@ class TestReference:
     def test_none_and_a_wrong_one(self) -> None:
         assert reference_of(()) == ""
         assert earlier_calls(Question(id="one", text="?")) == ()
-        with pytest.raises(InputError, match="question one: reference: earlier.0: .*expected the dialogue's earlier calls"):
+        with pytest.raises(
+            InputError, match="question one: reference: earlier.0: .*expected the dialogue's earlier calls"
+        ):
             earlier_calls(Question(id="one", text="?", reference='{"earlier": [1]}'))
 
 
