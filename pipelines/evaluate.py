@@ -24,8 +24,15 @@ from components.contracts.settings import merged
 from components.evaluation.settings import EvaluationSettings
 from components.ingest.settings import IngestSettings
 from components.ingest.suite_names import family_of
-from pipelines.evaluate_folder import ADAPTER, is_judged, is_made, keep_request, open_folder
-from pipelines.evaluate_tables import print_evaluation
+from pipelines.evaluate_folder import (
+    ADAPTER,
+    gone_if_refused,
+    is_judged,
+    is_made,
+    keep_request,
+    open_folder,
+)
+from pipelines.evaluate_tables import AGAINST, EVALUATION, print_evaluation
 from pipelines.evaluated_model import EvaluatedModel, check_url, read_model
 from pipelines.follow import lines_of
 from pipelines.local_run import CHILDREN, StageFailure, absolute, must_exist
@@ -35,7 +42,7 @@ from pipelines.services import tools_service
 from pipelines.terminal import StageDisplay
 
 LOG = "log.txt"
-INGEST, EVALUATION, AGAINST, COMPARISON = "ingest", "evaluation", "evaluation-2", "promotion"
+INGEST, COMPARISON = "ingest", "promotion"
 NAMES = {
     INGEST: "Questions",
     EVALUATION: "Evaluation",
@@ -52,7 +59,8 @@ class Request:
     """What was asked for; equal requests make equal results. Local paths are absolute, secrets are not in it.
 
     data: where suites' files are, by family. questions: files of one's own, comma separated. limit: questions of each
-    suite and each kind of one's own; 0 takes all. settings: JSON over the preset of the evaluation.
+    suite and each kind of one's own; 0 takes all. settings: JSON over the preset of the evaluation. against_...: of the
+    model to compare with, where that is a server.
     """
 
     model: str
@@ -68,6 +76,8 @@ class Request:
     trained_as: str = ""
     tools_url: str = ""
     corpus: str = ""
+    against_model_name: str = ""
+    against_trained_as: str = ""
 
     def ingest_settings(self) -> str:
         """Canonical JSON of what makes the questions; one's own are all held out.
@@ -118,16 +128,18 @@ def read_request(model: str, *, suites: Sequence[str], data: Sequence[str], **ot
         must_exist(option, *paths)
     if others.get("tools_url"):
         check_url("--tools-url", others["tools_url"])
-    for name in ("against", "trained_as"):
+    for name in ("against", "trained_as", "against_trained_as"):
         others[name] = absolute(others[name]) if others.get(name) else ""
     return Request(absolute(model), names, places, ",".join(sources), corpus=corpus, **others)
 
 
-def evaluate(request: Request, out: Path | None, key_variable: str, console: Console) -> Path:
+def evaluate(
+    request: Request, out: Path | None, key_variable: str, console: Console, *, against_key_variable: str = ""
+) -> Path:
     """Judge the model and print the tables; gives the folder with all that was made.
 
     out: a folder of an earlier call with the same request is gone on with; None makes runs/evaluations/<time>.
-    key_variable: environment variable with a server's key.
+    key_variable, against_key_variable: environment variables with servers' keys.
 
     Raises:
         InputError: something given can't be used.
@@ -136,21 +148,9 @@ def evaluate(request: Request, out: Path | None, key_variable: str, console: Con
     """
     ingest = request.ingest_settings()
     folder = open_folder(asdict(request), out)
-    models = [(EVALUATION, request.model)] + ([(AGAINST, request.against)] if request.against else [])
-    found = {
-        task: read_model(
-            text,
-            folder / f"{task}{ADAPTER}",
-            call_format=request.call_format,
-            server_model=request.model_name if task == EVALUATION else "",
-            key_variable=key_variable if task == EVALUATION else "",
-            trained_as=request.trained_as if task == EVALUATION else "",
-        )
-        for task, text in models
-    }
-    if len({model.name for model in found.values()}) < len(found):  # two folders named `adapter`
-        found = {task: replace(found[task], name=text) for task, text in models}
-    settings = {task: request.evaluation_settings(model) for task, model in found.items()}
+    with gone_if_refused(folder, out):
+        found = _models(request, folder, key_variable, against_key_variable)
+        settings = {task: request.evaluation_settings(model) for task, model in found.items()}
     keep_request(folder, asdict(request))
     environment = {**os.environ, **CHILDREN}
     with stop_on_signals() as stop, StageDisplay(console, NAMES) as display:
@@ -172,8 +172,50 @@ def evaluate(request: Request, out: Path | None, key_variable: str, console: Con
             sides = [str(folder / task / "evaluation") for task in (AGAINST, EVALUATION)]
             words = ("compare", "--before", sides[0], "--after", sides[1], "--out", str(compared))
             stages.run(COMPARISON, *words)
-    print_evaluation(console, folder, {task: model.name for task, model in found.items()})
+    print_evaluation(console, folder)
     return folder
+
+
+def _models(
+    request: Request, folder: Path, key_variable: str, against_key_variable: str
+) -> dict[str, EvaluatedModel]:
+    """The model, and the one to compare with, by their tasks."""
+    found = {
+        EVALUATION: read_model(
+            request.model,
+            folder / f"{EVALUATION}{ADAPTER}",
+            call_format=request.call_format,
+            server_model=request.model_name,
+            key_variable=key_variable,
+            trained_as=request.trained_as,
+        )
+    }
+    if request.against:
+        found[AGAINST] = read_model(
+            request.against,
+            folder / f"{AGAINST}{ADAPTER}",
+            call_format=request.call_format,
+            server_model=request.against_model_name,
+            key_variable=against_key_variable,
+            trained_as=request.against_trained_as,
+            prefix="against-",
+        )
+    else:
+        for option, given in (
+            ("model-name", request.against_model_name),
+            ("api-key-variable", against_key_variable),
+            ("trained-as", request.against_trained_as),
+        ):
+            if given:
+                raise InputError(f"--against-{option}: only beside --against URL, which is not given")
+    if len({model.name for model in found.values()}) < len(
+        found
+    ):  # two folders, or two servers' models, named alike
+        found = {
+            task: replace(model, name=request.against if task == AGAINST else request.model)
+            for task, model in found.items()
+        }
+    return found
 
 
 @dataclass(frozen=True)

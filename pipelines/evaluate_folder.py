@@ -1,7 +1,9 @@
 """The folder of `whetstone evaluate`: made for one request, and gone on with for the same one alone."""
 
 import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +35,29 @@ def open_folder(wanted: Mapping[str, Any], out: Path | None) -> Path:
     if note.is_file():
         known = _read_request(note)
         for name, value in json.loads(json.dumps(wanted)).items():
-            if value != known.get(name):
+            before = known.get(name, "")
+            if value != before:
                 raise InputError(
-                    f"--out: {folder} was made with {name} {known.get(name)!r}, now it is {value!r}; {ANOTHER}"
+                    f"--out: {folder} was made with {name} {before!r}, now it is {value!r}; {ANOTHER}"
                 )
     elif any(not one.name.endswith(ADAPTER) for one in folder.iterdir()):
         raise InputError(f"--out: {folder} holds files that are no evaluation of ours; name an empty folder")
     return folder
+
+
+@contextmanager
+def gone_if_refused(folder: Path, out: Path | None) -> Iterator[None]:
+    """A folder without anything goes again where what was asked for can't be used. out: as for `open_folder`."""
+    is_new = not any(folder.iterdir())
+    try:
+        yield
+    except InputError:
+        if is_new:
+            shutil.rmtree(folder)
+            with suppress(OSError):  # what holds other evaluations stays
+                for parent in () if out else (folder.parent, folder.parent.parent):
+                    parent.rmdir()
+        raise
 
 
 def keep_request(folder: Path, wanted: Mapping[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """What `whetstone evaluate` prints in the end: a row a suite, and the differences to another model."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,32 +9,65 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from components.contracts.artifacts import MANIFEST, read_manifest
+from components.contracts.errors import InputError
+
+TASKS = EVALUATION, AGAINST = "evaluation", "evaluation-2"
 BFCL_PARTS = ("overall", "non_live", "live", "multi_turn", "relevance", "irrelevance")
 
 
-def print_evaluation(console: Console, folder: Path, names: Mapping[str, str]) -> None:
-    """The tables of a folder of `pipelines.evaluate`, and where its reports lie. names: of the models, by task."""
+def print_evaluation(console: Console, folder: Path) -> None:
+    """The tables of a folder of `pipelines.evaluate`, and where its reports lie.
+
+    Raises:
+        InputError: its evaluation is not finished.
+    """
+    judged = [task for task in TASKS if (folder / task / "evaluation" / MANIFEST).is_file()]
+    if EVALUATION not in judged:
+        raise InputError(
+            f"{folder}: its evaluation is not finished; expected the same `whetstone evaluate` again, --out {folder}"
+        )
+    names = {task: title_of(folder / task / "evaluation") for task in judged}
     for task, name in names.items():
         summary = json.loads((folder / task / "evaluation" / "summary.json").read_text(encoding="utf-8"))
-        console.print(suite_table(name, summary["suites"]))
-        for suite, found in summary["suites"].items():
-            if executed := found.get("executed"):
-                console.print(
-                    f"{suite}, calls executed: {executed['correct']} of {executed['questions']} right; "
-                    f"not executable: {executed['not_executable']}",
-                    highlight=False,
-                )
-        for version, scores in summary.get("bfcl_scores", {}).items():
-            known = [f"{part} {_percent(scores[part])}" for part in BFCL_PARTS if scores[part] is not None]
-            if known:
-                console.print(f"BFCL {version}: {', '.join(known)}".replace("_", " "), highlight=False)
+        print_suites(console, name, summary)
     comparison = folder / "comparison.json"
     if comparison.is_file():
         found = json.loads(comparison.read_text(encoding="utf-8"))
-        before, after = list(names.values())[::-1]
-        console.print(difference_table(before, after, found["suites"]))
+        before, after = names[AGAINST], names[EVALUATION]
+        console.print(difference_table(before, after, found))
     for task in names:
         console.print(f"report: {folder / task / 'report.html'}", highlight=False, soft_wrap=True)
+
+
+def print_suites(console: Console, title: str, summary: Mapping[str, Any]) -> None:
+    """The table of one evaluation's suites, and what stands beside it. summary: its summary.json."""
+    console.print(suite_table(title, summary["suites"]))
+    for suite, found in summary["suites"].items():
+        if executed := found.get("executed"):
+            console.print(
+                f"{suite}, calls executed: {executed['correct']} of {executed['questions']} right; "
+                f"not executable: {executed['not_executable']}",
+                highlight=False,
+            )
+    for version, scores in summary.get("bfcl_scores", {}).items():
+        for line in bfcl_lines(version, scores):
+            console.print(line, highlight=False)
+
+
+def bfcl_lines(version: str, scores: Mapping[str, Any]) -> Sequence[str]:
+    """The sums of a version that can be given; and where `overall` can't be, why."""
+    known = [f"{part} {_percent(scores[part])}" for part in BFCL_PARTS if scores[part] is not None]
+    if not known:
+        return ()
+    sums = f"BFCL {version}: {', '.join(known)}".replace("_", " ")
+    return [line for line in (sums, scores.get("no_overall", "")) if line]
+
+
+def title_of(evaluation: Path) -> str:
+    """What an `evaluation/1` calls its policy; the folder where its manifest is gone."""
+    known = read_manifest(evaluation).details if (evaluation / MANIFEST).is_file() else {}
+    return str(known.get("title") or evaluation)
 
 
 def suite_table(title: str, suites: Mapping[str, Any]) -> Table:
@@ -55,12 +88,13 @@ def suite_table(title: str, suites: Mapping[str, Any]) -> Table:
     return table
 
 
-def difference_table(before: str, after: str, suites: Mapping[str, Any]) -> Table:
-    """A row a suite: accuracy of both, and the paired difference in points."""
+def difference_table(before: str, after: str, compared: Mapping[str, Any]) -> Table:
+    """A row a suite: accuracy of both, and the paired difference in points. compared: what promotion's command wrote."""
     table = _table(f"{after} against {before}, the same questions, accuracy in percent")
-    for header in ("n", before, after, "difference", "95 % interval"):
+    interval = f"{100 * compared['confidence']:g} % interval" if "confidence" in compared else "interval"
+    for header in ("n", before, after, "difference", interval):
         table.add_column(header, justify="right")
-    for name, suite in suites.items():
+    for name, suite in compared["suites"].items():
         accuracy = suite["rates"]["accuracy"]
         difference = accuracy["difference"]
         table.add_row(

@@ -42,6 +42,7 @@ def read_model(
     server_model: str = "",
     key_variable: str = "",
     trained_as: str = "",
+    prefix: str = "",
 ) -> EvaluatedModel:
     """The model that the user names by `text`.
 
@@ -49,44 +50,49 @@ def read_model(
     the adapter was trained with; a server that is given none gets the tools as `tools`. server_model: the server's
     name for the model. key_variable: environment variable with the server's key; OPENAI_API_KEY when empty.
     trained_as: what a server serves, as a folder or URI on this side: prompts are then written by its chat template,
-    calls read in its format, and the server gets and gives token ids.
+    calls read in its format, and the server gets and gives token ids. prefix: of the options in messages, `against-` for
+    the model to compare with.
 
     Raises:
         InputError: nothing there, an adapter without its base model, a variable that is not set, or as `check_url`.
     """
     engine: dict[str, JsonValue] = {"call_format": call_format} if call_format else {}
+    named = f"--{prefix[:-1]}" if prefix else "MODEL"
     if text.startswith(SERVERS):
-        check_url("MODEL", text)
+        check_url(named, text)
         engine |= {"kind": "openai", "url": text, "server_model": server_model}
         if trained_as:
             if trained_as.startswith(SERVERS):
-                raise InputError("--trained-as: expected a folder or URI of the model that the server serves")
+                raise InputError(
+                    f"--{prefix}trained-as: expected a folder or URI of the model that the server serves"
+                )
             known = read_model(trained_as, scratch, call_format=call_format)
             engine |= dict(known.engine) | {"server_tokens": True}
-            return EvaluatedModel(server_model or text, known.base_model, None, engine, _key(key_variable))
+            secret = _key(key_variable, prefix)
+            return EvaluatedModel(server_model or text, known.base_model, None, engine, secret)
         engine |= {} if call_format else {"server_tools": True}
-        return EvaluatedModel(server_model or text, text, None, engine, _key(key_variable))
+        return EvaluatedModel(server_model or text, text, None, engine, _key(key_variable, prefix))
     for option, given in (
-        ("--model-name", server_model),
-        ("--api-key-variable", key_variable),
-        ("--trained-as", trained_as),
+        ("model-name", server_model),
+        ("api-key-variable", key_variable),
+        ("trained-as", trained_as),
     ):
         if given:
             raise InputError(
-                f"{option}: only for a server, expected MODEL as http(s)://host/v1, got {text!r}"
+                f"--{prefix}{option}: only for a server, expected {named} as http(s)://host/v1, got {text!r}"
             )
     if "://" in text:
         return EvaluatedModel(text, text, None, engine)
     folder = Path(text).expanduser().resolve()
     if not folder.is_dir():
         raise InputError(
-            f"MODEL: {text}: no such folder; expected hf://, s3://, demo://, http(s)://host/v1 or a folder"
+            f"{named}: {text}: no such folder; expected hf://, s3://, demo://, http(s)://host/v1 or a folder"
         )
     if _is_adapter(folder):
         return _adapter(folder, text, scratch, engine)
     if not (folder / MODEL_CONFIG).is_file():
         raise InputError(
-            f"MODEL: {text}: holds neither {MODEL_CONFIG} of a model nor {CARD_FILE} of an adapter"
+            f"{named}: {text}: holds neither {MODEL_CONFIG} of a model nor {CARD_FILE} of an adapter"
         )
     return EvaluatedModel(folder.name, str(folder), None, engine)
 
@@ -110,11 +116,13 @@ def check_url(option: str, url: str) -> None:
         raise InputError(f"{option}: expected http(s)://host:port, got {url!r}")
 
 
-def _key(variable: str) -> dict[str, str]:
+def _key(variable: str, prefix: str) -> dict[str, str]:
     if not variable:
         return {}
     if not os.environ.get(variable):
-        raise InputError(f"--api-key-variable: {variable} is not set, expected it to hold the server's key")
+        raise InputError(
+            f"--{prefix}api-key-variable: {variable} is not set, expected it to hold the server's key"
+        )
     return {KEY: os.environ[variable]}
 
 

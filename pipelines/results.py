@@ -13,6 +13,8 @@ from rich.table import Table
 from components.ablation.settings import HEADERS
 from components.contracts.errors import InputError
 from components.contracts.records import Difficulty
+from pipelines.evaluate_folder import REQUEST
+from pipelines.evaluate_tables import print_evaluation, print_suites, title_of
 
 # Those of calls against golds first: where they are defined, accuracy repeats CF.
 CALL_METRICS = {name: label for name, label in HEADERS.items() if name.startswith("calls_")}
@@ -31,7 +33,7 @@ TOOL_HELP = {
 }
 NOT_GROUPS = frozenset(
     {"tools", "errors_before", "errors_after", "seconds", "between", "tool_help"}
-    | {"questions", "decision", "suites", "all_suites"}
+    | {"questions", "decision", "suites", "all_suites", "confidence"}
 )
 FIRST_GROUPS = ("overall", "needs_tool", "no_tool")
 RATES_A_TABLE = 7
@@ -59,8 +61,18 @@ def read_summary(folder: Path) -> dict[str, Any]:
 
 
 def print_results(console: Console, folder: Path) -> None:
-    """The tables of a run, and where its report lies."""
+    """The tables of a run, and where its report lies; so too of `whetstone evaluate`'s folder and of an evaluation.
+
+    Raises:
+        InputError: as `read_summary`, or `print_evaluation`.
+    """
+    if (folder / REQUEST).is_file():
+        print_evaluation(console, folder)
+        return
     summary = read_summary(folder)
+    if "overall" in summary and "errors" in summary:  # one evaluation's, which compares nothing
+        print_suites(console, title_of(folder), summary)
+        return
     if "rows" in summary:
         for table in _row_tables(summary):
             console.print(table)
@@ -73,7 +85,7 @@ def print_results(console: Console, folder: Path) -> None:
             console.print(_suites_table(summary))
         console.print(_errors(summary))
         if "tool_help" in summary:
-            console.print(_help_table(summary["tool_help"]["overall"]))
+            console.print(_help_table(summary["tool_help"]["overall"], _interval(summary)))
     if (folder / "table").is_dir():
         for table in _row_tables(read_summary(folder / "table")):
             console.print(table)
@@ -98,7 +110,7 @@ def print_results(console: Console, folder: Path) -> None:
 def _comparison_table(summary: Mapping[str, Any]) -> Table:
     """Before and after by group; with a policy on the way between them, where the summary has one."""
     between = summary.get("between")
-    headers = ["before", "after", "difference", "95 % interval"]
+    headers = ["before", "after", "difference", _interval(summary)]
     if between:
         headers.insert(1, str(between["title"]))
     table = _table("Before and after, in percent", ["metric"], headers)
@@ -132,7 +144,7 @@ def _decision(decision: Mapping[str, Any]) -> str:
 
 def _suites_table(summary: Mapping[str, Any]) -> Table:
     """Accuracy by suite, and over all of them."""
-    headers = ["before", "after", "difference", "95 % interval"]
+    headers = ["before", "after", "difference", _interval(summary)]
     table = _table("Suites: accuracy, in percent", ["suite", "role", "questions"], headers)
     for name, suite in [*summary["suites"].items(), ("all of these", summary["all_suites"])]:
         metric = suite["accuracy"]
@@ -140,6 +152,12 @@ def _suites_table(summary: Mapping[str, Any]) -> Table:
         cells = (suite.get("role", ""), str(suite["questions"]), *sides, *_difference(metric["difference"]))
         table.add_row(name, *cells)
     return table
+
+
+def _interval(summary: Mapping[str, Any]) -> str:
+    """What heads the intervals: how sure they are, where the summary says it (those of earlier versions do not)."""
+    confidence = summary.get("confidence")
+    return "interval" if confidence is None else f"{100 * confidence:g} % interval"
 
 
 def _sides(metric: Any) -> tuple[Any, Any]:
@@ -203,11 +221,11 @@ def _difficulty_tables(summary: Mapping[str, Any], thirds: Sequence[str]) -> Ite
     yield intervals
 
 
-def _help_table(helped: Mapping[str, Any]) -> Table:
+def _help_table(helped: Mapping[str, Any], interval: str) -> Table:
     """What the policies did by whether the base model knew the answer without tools, over all questions."""
     known, questions = helped["known"], helped["questions"]
     title = f"When do tools help: {known} of {questions} questions are known without, in percent of all"
-    table = _table(title, ["what"], ["before", "after", "difference", "95 % interval"])
+    table = _table(title, ["what"], ["before", "after", "difference", interval])
     for name, text in TOOL_HELP.items():
         sides = (_percent(helped[name][side]["share"]) for side in ("before", "after"))
         table.add_row(text, *sides, *_difference(helped[name]["difference"]))

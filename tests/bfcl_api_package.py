@@ -55,6 +55,10 @@ class TicketAPI:
     def sleep_long(self):
         time.sleep(3600)
 
+    def nap(self, seconds):
+        time.sleep(seconds)
+        return "rested"
+
     def hog(self):
         self.tickets["hog"] = 1
         return len(bytearray(1 << 40))
@@ -85,6 +89,7 @@ FUNCTIONS: dict[str, dict[str, str]] = {
     "forever": {},
     "work": {"seconds": "float"},
     "sleep_long": {},
+    "nap": {"seconds": "float"},
     "hog": {},
     "shout": {"times": "integer"},
     "leave": {},

@@ -57,10 +57,11 @@ class BatchReply(_Body):
 
 
 class ToolList(_Body):
-    """The tools in the OpenAI form, and why others are not there."""
+    """The tools in the OpenAI form, why others are not there, and which data tools reply from."""
 
     tools: list[dict[str, JsonValue]]
     unavailable: dict[str, str]
+    content: dict[str, str]
 
 
 class Problem(_Body):
@@ -139,7 +140,9 @@ def make_app(settings: ToolsSettings, registry: Registry, state: ServiceState | 
 
 
 def _add_tool_routes(app: FastAPI, registry: Registry, executor: Executor, settings: ToolsSettings) -> None:
-    offered = to_json({"tools": registry.schemas(), "unavailable": registry.unavailable})
+    offered = to_json(
+        {"tools": registry.schemas(), "unavailable": registry.unavailable, "content": registry.content}
+    )
     batch_body = Annotated[list[Call], Field(max_length=settings.max_batch)]
 
     class Batch(_Body):

@@ -3,7 +3,7 @@
 from tools_service.cache import local_corpus
 from tools_service.calculator import calculator
 from tools_service.registry import Registry
-from tools_service.retrievers import index_of_corpus, open_retriever
+from tools_service.retrievers import content_of, index_of_corpus, open_retriever
 from tools_service.search import make_wikipedia_search
 from tools_service.settings import ToolsSettings
 from tools_service.stand_ins import read_stand_ins
@@ -34,7 +34,8 @@ def _add_all(registry: Registry, settings: ToolsSettings) -> None:
     if translator is None:
         registry.leave_out("machine_translator", reason)
     else:
-        registry.add(translator)
+        names = (settings.translator or "apertium", settings.translator_source, settings.translator_target)
+        registry.content[registry.add(translator).name] = " ".join(names)
     for path in settings.tools:
         registry.add_by_path(path)
     if settings.openapi or settings.mcp or settings.mcp_commands:
@@ -58,4 +59,6 @@ def _add_search(registry: Registry, settings: ToolsSettings) -> None:
         with local_corpus(settings.corpus) as corpus:
             index = str(index_of_corpus(settings.retriever, corpus, encoder=settings.encoder))
     retriever = open_retriever(settings.retriever, index, encoder=settings.encoder)
-    registry.add(make_wikipedia_search(retriever, settings.passages))
+    tool = registry.add(make_wikipedia_search(retriever, settings.passages))
+    names = (settings.retriever, content_of(index), settings.encoder, str(settings.passages))
+    registry.content[tool.name] = " ".join(filter(None, names))

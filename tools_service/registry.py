@@ -78,11 +78,15 @@ class Tool:
 
 
 class Registry:
-    """Tools by name, in the order in which they were added, and the reasons why others are missing."""
+    """Tools by name, in the order in which they were added, and the reasons why others are missing.
+
+    content: of tools that reply from data, which data, so that a client knows when replies may be others.
+    """
 
     def __init__(self) -> None:
         self.tools: dict[str, Tool] = {}
         self.unavailable: dict[str, str] = {}
+        self.content: dict[str, str] = {}
         self._closers: list[Callable[[], None]] = []
 
     def add(self, function: ToolFunction, *, name: str = "", quick: bool = False) -> Tool:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, Protocol
 
-from components.contracts.artifacts import open_artifact, write_artifact
+from components.contracts.artifacts import open_artifact, read_manifest, write_artifact
 from components.contracts.errors import InputError
 from components.contracts.manifests import sha256_of_file
 from tools_service import object_store
@@ -55,6 +55,15 @@ def open_retriever(name: RetrieverName, uri: str, *, encoder: str = "") -> Retri
     from tools_service.dense import DenseIndex
 
     return DenseIndex(folder, encoder)
+
+
+def content_of(uri: str) -> str:
+    """Which index an opened one is: the digest of its manifest.
+
+    Raises:
+        InputError: it can't be read.
+    """
+    return read_manifest(download_place(uri) if object_store.is_remote(uri) else Path(uri)).digest()
 
 
 def publish_index(name: RetrieverName, corpus: Path, out: str, *, encoder: str = "") -> dict[str, int]:

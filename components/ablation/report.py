@@ -32,8 +32,10 @@ HINTS = {
 }
 
 
-def render_report(rows: Sequence[Row], groups: Mapping[str, Group], settings: AblationSettings) -> str:
-    """The page as text; titles are escaped, nothing is loaded from anywhere."""
+def render_report(
+    rows: Sequence[Row], groups: Mapping[str, Group], settings: AblationSettings, apart: Sequence[str] = ()
+) -> str:
+    """The page as text; titles are escaped, nothing is loaded from anywhere. apart: suites that only some rows judged."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("components.ablation"),
         autoescape=True,
@@ -50,6 +52,7 @@ def render_report(rows: Sequence[Row], groups: Mapping[str, Group], settings: Ab
         confidence=f"{100 * settings.confidence:g}",
         samples=settings.samples,
         one_seed=ONE_SEED,
+        apart=", ".join(apart),
     )
 
 

@@ -15,6 +15,7 @@ from components.scoring.pairing import pair_by_id
 # Of the weights that a row's first and second training changed: the Frobenius norms; None: not done.
 Moved = tuple[float | None, float | None]
 UNMOVED: Moved = (None, None)
+HELD_OUT = "held_out"  # the split of evaluations that do not say theirs
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,40 @@ def check_comparable(evaluations: Sequence[Artifact], may_differ: Collection[str
         check_same_conditions(names, first.manifest, other.manifest, may_differ=may_differ)
 
 
+def suites_of_some(evaluations: Sequence[Artifact]) -> tuple[str, ...]:
+    """The benchmarks that only some of these evaluations judged: those without tools are not asked what brings tools.
+
+    Raises:
+        InputError: as `read_items`; nothing is left without these benchmarks.
+    """
+    judged: list[dict[str, set[str]]] = []
+    for evaluation in evaluations:
+        by_suite: dict[str, set[str]] = {}
+        for item in read_items(evaluation):
+            by_suite.setdefault(item.suite, set()).add(item.id)
+        judged.append(by_suite)
+    own = str(evaluations[0].manifest.details.get("split") or HELD_OUT)
+    names = dict.fromkeys(name for by_suite in judged for name in by_suite if name != own)
+    apart = tuple(name for name in names if any(one.get(name) != judged[0].get(name) for one in judged))
+    bare = next(
+        (one for one, suites in zip(evaluations, judged, strict=True) if not suites.keys() - {*apart}), None
+    )
+    if apart and bare is not None:
+        raise InputError(
+            f"evaluation {title_of(bare)!r}: holds no question that all rows were asked, for rows without tools are not "
+            f"asked {', '.join(apart)}, which bring tools; expected questions of one's own, or suites without tools"
+        )
+    return apart
+
+
 def read_rows(
-    evaluations: Sequence[Artifact], reference: Sequence[EvaluationItem], adapters: Mapping[str, Manifest]
+    evaluations: Sequence[Artifact],
+    reference: Sequence[EvaluationItem],
+    adapters: Mapping[str, Manifest],
+    *,
+    apart: Collection[str] = (),
 ) -> list[Row]:
-    """One row an evaluation, its items in the order of the reference's.
+    """One row an evaluation, its items in the order of the reference's. apart: suites that are not read.
 
     adapters: by digest; those of the first training, and those of the second, whose lineage names theirs as
     `initial`.
@@ -90,18 +121,19 @@ def read_rows(
             raise InputError(
                 f"evaluation {title!r}: it judged adapter {digest[:12]}, which is none of those given"
             )
-        items = [after for _, after in pair_by_id(reference, read_items(evaluation))]
+        items = [after for _, after in pair_by_id(reference, read_items(evaluation, apart))]
         rows.append(Row(title, items, digest, moved_of(digest, adapters)))
     return rows
 
 
-def read_items(evaluation: Artifact) -> list[EvaluationItem]:
-    """The judged items of an evaluation.
+def read_items(evaluation: Artifact, apart: Collection[str] = ()) -> list[EvaluationItem]:
+    """The judged items of an evaluation, without those of the suites `apart`.
 
     Raises:
         InputError: there is none.
     """
-    items = list(read_records(evaluation.path("items.jsonl"), EvaluationItem))
+    read = read_records(evaluation.path("items.jsonl"), EvaluationItem)
+    items = [item for item in read if item.suite not in apart]
     if not items:
         raise InputError(f"evaluation {title_of(evaluation)!r}: holds no item; expected judged questions")
     return items

@@ -6,7 +6,14 @@ from typing import Any
 
 from components.ablation.measures import Known, compare_rows
 from components.ablation.report import render_report
-from components.ablation.rows import check_comparable, in_order, read_items, read_rows, title_of
+from components.ablation.rows import (
+    check_comparable,
+    in_order,
+    read_items,
+    read_rows,
+    suites_of_some,
+    title_of,
+)
 from components.ablation.settings import AblationSettings
 from components.ablation.table import markdown_table, scalar_metrics, summary_of
 from components.contracts.artifacts import Artifact, open_artifact
@@ -57,24 +64,30 @@ def run(
     free = tuple(f"settings.{name}" for name in options.may_differ)
     check_comparable([reference, *shown], free)
     progress.advance()
-    items = read_items(reference)
-    rows = read_rows(shown, items, read_manifests([*adapters, *more_adapters]))
-    known: Known | None = None
+    unaided = None
     if without_tools is not None:
         unaided = open_input(without_tools.path, "evaluation/1", artifact_store)
         check_comparable([reference, unaided], (*free, "settings.variant", "without_tools"))
-        known = known_without_tools(read_items(unaided))
+    apart = suites_of_some([*shown, unaided] if unaided else shown)
+    if apart:
+        print(f"[ablation] not every row was asked {', '.join(apart)}: the table is without", flush=True)
+    items = read_items(reference, apart)
+    rows = read_rows(shown, items, read_manifests([*adapters, *more_adapters]), apart=apart)
+    known: Known | None = None
+    if unaided is not None:
+        known = known_without_tools(read_items(unaided, apart))
     elif options.without_tools:
         row = next(row for row in rows if row.title == options.without_tools)
         known = known_without_tools(row.items)
     groups = compare_rows(rows, options, known)
     progress.advance()
-    page = render_report(rows, groups, options)
+    page = render_report(rows, groups, options, apart)
     with write_output(comparison.path, "ablation/1", artifact_store) as writer:
         writer.lineage.update({f"evaluation {title_of(one)}": one.digest for one in shown})
         writer.counts.update(rows=len(rows), questions=len(items))
         writer.details["settings"] = options.model_dump(mode="json")
-        text = json.dumps(summary_of(rows, groups, options), indent=2, allow_nan=False)
+        summary = summary_of(rows, groups, options) | {"suites_left_out": [*apart]}
+        text = json.dumps(summary, indent=2, allow_nan=False)
         (writer.folder / "summary.json").write_text(text + "\n", encoding="utf-8")
         (writer.folder / "report.html").write_text(page, encoding="utf-8")
     write_page(report.path, page)

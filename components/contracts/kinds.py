@@ -1,7 +1,7 @@
 """Kinds of question that would collide with the other keys of a summary.json."""
 
 RESERVED_KINDS = frozenset(
-    {"overall", "needs_tool", "tools", "questions", "decision", "seconds"}
+    {"overall", "needs_tool", "tools", "questions", "decision", "seconds", "confidence"}
     | {"suites", "all_suites", "noise", "bfcl_scores", "retrieval"}
     | {"errors", "errors_before", "errors_after", "calls", "executed", "profile", "between", "tool_help"}
 )

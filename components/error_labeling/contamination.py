@@ -11,11 +11,13 @@ from components.scoring.contamination import (
     RUN_WORDS,
     Benchmarks,
     refusal,
-    trace_text,
 )
+from components.scoring.training_text import trace_text
 from components.storage import open_input
 
-JUDGED = ("held_out", "validation", "suites")
+# Of a suite all items, also those that suite_limit leaves out: its score is the adapter's also when all are judged.
+JUDGED = ("held_out", "validation", "suites", "suites_left_out")
+SETTING = "error_labeling_settings.on_contamination"
 WORDS = "contamination_words"  # a detail of the question set: what ingest was told
 
 
@@ -55,9 +57,15 @@ class ContaminationCheck:
         """
         found = self._benchmarks.hits(trace_text(trace)) if self.items else []
         if found and self._policy == "fail":
-            raise refusal(found[0], "error_labeling_settings.on_contamination")
+            raise refusal(found[0], SETTING)
         self.hits += found
         return bool(found) and self._policy == "exclude"
+
+    def explain(self, traces: int) -> str:
+        """Why nothing is left, where all of so many traces were left out: the first of what they hold; else empty."""
+        if self._policy != "exclude" or not traces or len({one.row for one in self.hits}) < traces:
+            return ""
+        return f"none of {traces} traces is left; {refusal(self.hits[0], SETTING, 'list')}"
 
 
 def _questions(question_set: Artifact, name: str) -> Iterator[Question]:

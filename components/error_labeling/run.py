@@ -83,6 +83,8 @@ def run(
     if summary.agreement.calls:
         classification.log_confusion_matrix(CATEGORIES, summary.agreement.rows())
     write_page(report.path, render_report(summary))
+    if why := check.explain(len(reasons)):
+        print(f"[error_labeling] {why}", flush=True)
     if summary.unread:
         unread = f"{summary.unread} replies without a code were not read and count as all right"
         print(

@@ -112,14 +112,23 @@ def conditions_text(options: EvaluationSettings, *, without_tools: bool) -> str:
     return f"{SPLIT_TITLES[options.split]}, {offered}, prompt {options.variant}"
 
 
-def deciding(lineage: Mapping[str, str], details: Mapping[str, JsonValue]) -> dict[str, str]:
+def deciding(
+    lineage: Mapping[str, str],
+    details: Mapping[str, JsonValue],
+    *,
+    served: str = "",
+    content: Mapping[str, str] | None = None,
+) -> dict[str, str]:
     """By name all that decides what an evaluation's traces come to. lineage, details: as in `is_same`.
 
-    A model in a folder may be trained on in its place: its files count by size and time.
+    served: what a server serves (`engine.served_model`). content: which data tools reply from. A model in a folder
+    may be trained on in its place: its files count by size and time.
     """
     folder = Path(str(details["base_model"]))
     files = [(path.name, path.stat()) for path in sorted(folder.iterdir())] if folder.is_dir() else []
     found = {**lineage, "details": json.dumps(_untitled(details), sort_keys=True)}
+    found |= {"served": served} if served else {}
+    found |= {f"content {name}": what for name, what in (content or {}).items()}
     return found | {f"file {name}": f"{stat.st_size} {stat.st_mtime_ns}" for name, stat in files}
 
 

@@ -13,6 +13,7 @@ from components.contracts.report_page.browser import Entry, ItemBrowser, in_turn
 from components.contracts.report_page.layout import PACKAGE, make_page
 from components.contracts.report_page.marks import spread
 from components.contracts.report_page.trace_view import TextTable, view_golds, view_side
+from components.scoring.bfcl.scores import VERSIONS
 from components.scoring.calls import show_calls
 from components.scoring.groups import group_label
 from components.scoring.noise_plot import draw_noise
@@ -84,6 +85,7 @@ def render_report(
             summary=summary,
             calls=calls,
             call_metrics=_CALL_TITLES,
+            bfcl_parts=tuple(VERSIONS["v4"]),
             noise=noise_gap(calls),
             noise_plot=_noise_plot(summary.get("noise")),
             executed=_section(summary, "executed"),

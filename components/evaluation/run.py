@@ -114,7 +114,9 @@ def run(
                 page = render_report(shown, read_summary(other), items, traces, conditions)
                 _publish(read_summary(other), page, metrics, report)
                 return
-        decides = deciding(lineage, details)
+        decides = deciding(
+            lineage, details, served=_served(options), content=client.content if asks else None
+        )
         with (
             open_apis(questions, options) as apis,
             open_api_bank(questions, options) as api_bank,
@@ -251,6 +253,12 @@ def _open_engine(base_model: str, policy: Artifact | None, options: EvaluationSe
         chat = open_chat(base_model, options.engine.call_format)
         check_adapter(policy.folder, chat, base_model)
     return open_engine(base_model, policy.folder if policy else None, options.engine)
+
+
+def _served(options: EvaluationSettings) -> str:
+    from components.policy.engine import served_model
+
+    return served_model(options.engine)
 
 
 def _in_order(items: Sequence[EvaluationItem], questions: Sequence[Question]) -> list[EvaluationItem]:

@@ -7,13 +7,8 @@ from components.contracts.records import Question
 from components.ingest.convert import Located
 from components.ingest.settings import IngestSettings
 from components.ingest.split import subject_key
-from components.scoring.contamination import (
-    Benchmarks,
-    TrainingText,
-    question_text,
-    refusal,
-    trace_text,
-)
+from components.scoring.contamination import Benchmarks, refusal
+from components.scoring.training_text import TrainingText, question_text, trace_text
 
 HELD_OUT, VALIDATION = "held_out", "validation"
 _NAMES = {HELD_OUT: "a held-out question", VALIDATION: "a validation question"}
@@ -64,10 +59,10 @@ class Contamination:
 
 
 def training_text(located: Located) -> TrainingText:
-    """All of a row that is trained on or shown: its question, the dialogue and the gold calls."""
+    """All of a row that is trained on or shown: its question, the dialogue, its prompt and the gold calls."""
     asked = question_text(located.question)
     if located.trace is None:
         return asked
     said = trace_text(located.trace)
     golds = tuple(one for one in asked.others if one[0] == "golds")
-    return TrainingText(located.question.id, said.asked, said.others + golds)
+    return TrainingText(located.question.id, said.asked, said.others + golds, said.instructions)

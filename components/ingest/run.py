@@ -48,8 +48,8 @@ def run(
 
     Every row read is on the training side (as a question, a trace or both), a question for search, a held-out or
     validation question, over a limit, or in quarantine.jsonl; `counts` of the manifests says how many of each. The same rows in
-    another order give the same split. Suites' questions are in suites.jsonl, which is empty when none are named; with
-    suites, `questions` may be empty, and so is every side then.
+    another order give the same split. Suites' questions are in suites.jsonl, which is empty when none are named, and
+    what `suite_limit` leaves of them in suites_left_out.jsonl, which training artifacts are compared with too; with suites, `questions` may be empty, and so is every side then.
 
     Raises:
         InputError: a source or setting can't be used, a bad row with on_bad_row "fail", every row
@@ -86,6 +86,8 @@ def run(
         for side, chosen in asides.items():
             write_records(writer.folder / f"{side}.jsonl", (one.question for one in chosen))
         write_records(writer.folder / "suites.jsonl", (one for suite in suites for one in suite.chosen))
+        left_out = (one for suite in suites for one in suite.left_out())
+        write_records(writer.folder / "suites_left_out.jsonl", left_out)
         traces.counts["traces"] = write_records(traces.folder / "traces.jsonl", _traces(train))
         sampled = sum(not one.golds for one in asked)
         shards = min(wanted.shards, max(sampled, 1))

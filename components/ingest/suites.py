@@ -50,6 +50,11 @@ class Suite:
         """How many questions the limit leaves out."""
         return len(self.questions) - len(self.chosen)
 
+    def left_out(self) -> Iterator[Question]:
+        """The questions that the limit leaves out, without their tools: nobody asks them."""
+        chosen = {one.id for one in self.chosen}
+        return (one.model_copy(update={"offered": ""}) for one in self.questions if one.id not in chosen)
+
 
 def read_suites(settings: IngestSettings, quarantine: Quarantine, scratch: Path) -> list[Suite]:
     """The suites that the settings name, in that order. What can't be used goes to `quarantine`.

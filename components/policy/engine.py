@@ -81,6 +81,20 @@ class MeasuresPrompts(Protocol):
         ...
 
 
+def served_model(settings: EngineSettings) -> str:
+    """What a server serves under the name that is used: the name, and the model behind it where it tells; empty for
+    engines in this process.
+
+    Raises:
+        InputError: as `open_engine`.
+    """
+    if settings.kind != "openai":
+        return ""
+    from components.policy.openai_engine import served_model_of
+
+    return served_model_of(settings)
+
+
 def open_engine(base_model: str, adapter: Path | None, settings: EngineSettings) -> Engine:
     """The engine that `settings` asks for.
 

@@ -55,16 +55,8 @@ class OpenAIEngine:
         Raises:
             InputError: no URL, no server there, a refused key, or a model it doesn't have.
         """
-        if not settings.url:
-            raise InputError("engine: kind 'openai' needs url, such as http://host:8000/v1")
-        key = os.environ.get("OPENAI_API_KEY", "")
-        client = httpx.Client(
-            base_url=settings.url.rstrip("/"),
-            headers={"Authorization": f"Bearer {key}"} if key else {},
-            timeout=settings.timeout,
-            limits=httpx.Limits(max_connections=settings.concurrency),
-        )
-        model = _model_name(client, settings)
+        client = _client(settings)
+        model, _ = _model(client, settings)
         chat = open_chat(base_model, settings.call_format) if settings.server_tokens else None
         return cls(base_model, settings, client, model, chat)
 
@@ -154,9 +146,33 @@ class OpenAIEngine:
         return choices[0]
 
 
-def _model_name(client: httpx.Client, settings: EngineSettings) -> str:
+def served_model_of(settings: EngineSettings) -> str:
+    """See `engine.served_model`."""
+    with _client(settings) as client:
+        return " ".join(filter(None, _model(client, settings)))
+
+
+def _client(settings: EngineSettings) -> httpx.Client:
+    if not settings.url:
+        raise InputError("engine: kind 'openai' needs url, such as http://host:8000/v1")
+    key = os.environ.get("OPENAI_API_KEY", "")
+    return httpx.Client(
+        base_url=settings.url.rstrip("/"),
+        headers={"Authorization": f"Bearer {key}"} if key else {},
+        timeout=settings.timeout,
+        limits=httpx.Limits(max_connections=settings.concurrency),
+    )
+
+
+def _model(client: httpx.Client, settings: EngineSettings) -> tuple[str, str]:
+    """The model's name there, and where it comes from, which vLLM tells as `root`."""
     listed = _request(client, "GET", "/models", None).get("data")
-    names = [str(entry.get("id")) for entry in listed or [] if isinstance(entry, dict)]
+    entries = [entry for entry in listed or [] if isinstance(entry, dict)]
+    name = _chosen([str(entry.get("id")) for entry in entries], settings)
+    return name, next((str(one.get("root") or "") for one in entries if str(one.get("id")) == name), "")
+
+
+def _chosen(names: Sequence[str], settings: EngineSettings) -> str:
     if settings.server_model:
         if names and settings.server_model not in names:
             raise InputError(

@@ -53,6 +53,28 @@ def not_fallen(name: str, where: str, group: Compared, margin: float) -> Check:
     )
 
 
+def not_surely_fallen(
+    name: str, where: str, group: Compared, settings: PromotionSettings, *, looked_at: int
+) -> Check:
+    """Accuracy did not fall for certain: neither by the interval nor by the sign of what changed (`sign_test`).
+
+    looked_at: so many groups are asked this, each of which would fall by chance now and then: all together they
+    share the error that one alone may have (Bonferroni).
+    """
+    interval = _of_accuracy(group)
+    chance = sign_test(group.broken, group.fixed)
+    most = (1 - settings.confidence) / 2 / looked_at
+    fell = interval.high < 0 and chance <= most
+    reason = f"Accuracy on {where} changed by {points(interval.mean)}: "
+    reason += "a certain fall" if fell else "no certain fall"
+    if group.broken > group.fixed:
+        reason += (
+            f"; of {group.fixed + group.broken} answers that changed {group.broken} became wrong; as many would by "
+            f"chance with a probability of {100 * chance:.2g} %, and up to {100 * most:.2g} % is certain"
+        )
+    return Check(name, not fell, f"{reason}{_few(group)}.")
+
+
 def kept_calling(name: str, where: str, group: Compared, settings: PromotionSettings) -> Check:
     """Tool use has not collapsed: a share of the earlier one is left."""
     before, after = group.before.called_share or 0.0, group.after.called_share or 0.0

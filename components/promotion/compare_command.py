@@ -30,14 +30,14 @@ def write_comparison(arguments: Sequence[str]) -> int:
 
 
 def compare_suites(pairs: Sequence[Pair], settings: PromotionSettings) -> dict[str, JsonValue]:
-    """`summary_of` of all pairs, and under `suites` of each suite's by itself."""
+    """`summary_of` of all pairs, under `suites` of each suite's by itself, and the intervals' `confidence`."""
     suites = dict.fromkeys(before.suite for before, _ in pairs)
     found = summary_of(compare(pairs, {}, {}, settings))
     by_suite: dict[str, JsonValue] = {}
     for suite in suites:
         chosen = [pair for pair in pairs if pair[0].suite == suite]
         by_suite[suite] = {"questions": len(chosen), "rates": metrics_of(compare_group(chosen, settings))}
-    return {**found, "suites": by_suite}
+    return {**found, "suites": by_suite, "confidence": settings.confidence}
 
 
 def _write(given: argparse.Namespace) -> None:

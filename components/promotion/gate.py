@@ -11,6 +11,7 @@ from components.promotion.checks import (
     not_fallen,
     not_overused,
     not_run_away,
+    not_surely_fallen,
 )
 from components.promotion.comparison import Comparison
 from components.promotion.settings import PromotionSettings
@@ -42,8 +43,9 @@ def decide(comparison: Comparison, settings: PromotionSettings, suites: Suites |
     """Judge a comparison of the users' own questions, and the suites beside them.
 
     Accuracy must rise on each target, with the interval's lower bound above zero; on no regression suite may the
-    observed accuracy fall by more than the margin. Tool use must not collapse where tools are wanted, nor run
-    away where they are not; where none is needed, accuracy may not fall by more than its own margin.
+    observed accuracy fall by more than the margin, and no suite of a target family may fall for certain. Tool use
+    must not collapse where tools are wanted, nor run away where they are not; where none is needed, accuracy may not
+    fall by more than its own margin.
 
     suites: None where only the own questions were judged, which then are the target.
     """
@@ -76,6 +78,10 @@ def _beside(suites: Suites, settings: PromotionSettings) -> Iterator[Check]:
     for name in suites.regressions:
         where = suites.title(name)
         yield not_fallen(f"not_fallen:{name}", where, suites.by_name[name], settings.regression_margin)
+    for name in suites.members:
+        yield not_surely_fallen(
+            f"not_sunk:{name}", name, suites.by_name[name], settings, looked_at=len(suites.members)
+        )
     for name, group in suites.by_name.items():
         if name == suites.own:  # has its groups
             continue

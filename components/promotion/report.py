@@ -1,6 +1,6 @@
 """`report.html`: one self-contained page with the decision, the numbers, the charts and the traces."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import jinja2
@@ -21,7 +21,7 @@ from components.scoring.bootstrap import Interval
 from components.scoring.groups import NEEDS_TOOL, NO_TOOL, OVERALL
 from components.scoring.noise_plot import draw_noise
 
-MOST_TABLES = 40  # of tools and of groups, so that the page stays small
+MOST_TABLES = 40  # of tools, of groups and of suites, so that the page stays small
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,12 @@ def render_report(
             comparison.groups, open_one=OVERALL if main is comparison.groups[OVERALL] else NEEDS_TOOL
         ),
         tools=_tables(comparison.tools, named=True),
-        tools_left_out=max(0, len(comparison.tools) - MOST_TABLES),
+        left_out={
+            "suites": _left_out(board.suites),
+            "groups": _left_out(comparison.groups),
+            "tools": _left_out(comparison.tools),
+            "stop": _left_out(stop.comparison.groups if stop else ()),
+        },
         stop_title=stop.title if stop else "",
         stop_groups=_tables(stop.comparison.groups) if stop else [],
         metrics=[(title, METRIC_HINTS[metric]) for metric, title in METRIC_TITLES.items()],
@@ -190,6 +195,11 @@ def _tables(
     return [
         _table(name, one, title=name if named else "") | {"open": name == open_one} for name, one in chosen
     ]
+
+
+def _left_out(compared: Collection[object]) -> int:
+    """How many have no table of their own in the page."""
+    return max(0, len(compared) - MOST_TABLES)
 
 
 def _table(name: str, compared: Compared, *, title: str = "") -> dict[str, object]:

@@ -110,6 +110,7 @@ def run(
         writer.lineage.update(lineage(inputs))
         writer.counts["questions"] = len(pairs)
         summary = summary_of(compared) | summary_of_suites(suites) | verdict_of(decision)
+        summary["confidence"] = options.confidence
         summary["seconds"] = round(sum(one.seconds for pair in pairs for one in pair), 3)
         if stop is not None:
             summary["between"] = {"title": stop.title} | summary_of(stop.comparison)

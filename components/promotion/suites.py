@@ -1,6 +1,6 @@
 """The suites that were judged beside the users' own questions: compared one by one, and what the gate asks of each."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -21,7 +21,8 @@ class Suites:
     by_name: each suite that was judged, the own one included, in the order of the items; together: all as one.
     targets: by the names of `target_suites`, each with all questions that it names as one group.
     own_is_target: accuracy must rise on the own questions, or on all where there are none.
-    regressions: the suites that may not fall. without_tool: those whose questions want no call.
+    regressions: the suites that may not fall. members: suites that are a target only with others of their family, which
+    may rise while they fall. without_tool: those whose questions want no call.
     """
 
     own: str
@@ -31,6 +32,7 @@ class Suites:
     targets: Mapping[str, Compared]
     own_is_target: bool
     regressions: tuple[str, ...]
+    members: tuple[str, ...]
     without_tool: frozenset[str]
 
     def title(self, name: str) -> str:
@@ -79,6 +81,7 @@ def compare_suites(pairs: Sequence[Pair], own: str, settings: PromotionSettings)
         },
         own_is_target=own_is_target,
         regressions=tuple(regressions),
+        members=tuple(_members(by_suite, named, regressions)),
         without_tool=frozenset(
             name for name, chosen in by_suite.items() if _wants_no_call(name, chosen, settings)
         ),
@@ -111,6 +114,17 @@ def suite_metrics(suites: Suites) -> dict[str, float]:
         found[f"{prefix}_difference"] = interval.mean
         found[f"{prefix}_difference_low"], found[f"{prefix}_difference_high"] = interval.low, interval.high
     return found
+
+
+def _members(judged: Iterable[str], targets: Sequence[str], looked_at: Collection[str]) -> Iterator[str]:
+    """The suites that a target's family alone names, where it names several. looked_at: by another check already."""
+    names = list(judged)
+    for name in names:
+        families = [one for one in targets if one != name and _names(one, name)]
+        if name in targets or name in looked_at or not families:
+            continue
+        if any(_names(families[0], other) for other in names if other != name):
+            yield name
 
 
 def _names(entry: str, suite: str) -> bool:

@@ -45,6 +45,7 @@ class ToolsClient:
         self._batch = batch
         self._tools: tuple[ToolSchema, ...] | None = None
         self._unavailable: dict[str, str] = {}
+        self._content: dict[str, str] = {}
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         self._http = httpx.Client(headers=headers, timeout=timeout, trust_env=False)
 
@@ -64,6 +65,11 @@ class ToolsClient:
     def unavailable(self) -> dict[str, str]:
         """Tools the service knows but can't offer, with the reason; filled by `list_tools`."""
         return dict(self._unavailable)
+
+    @property
+    def content(self) -> dict[str, str]:
+        """Which data tools reply from, as far as the service says so; filled by `list_tools`."""
+        return dict(self._content)
 
     def list_tools(self) -> tuple[ToolSchema, ...]:
         """The tools on offer, asked for once.
@@ -103,6 +109,7 @@ class ToolsClient:
             body = response.raise_for_status().json()
             tools = parse_tools(json.dumps(body["tools"]))
             self._unavailable = {str(name): str(why) for name, why in body.get("unavailable", {}).items()}
+            self._content = {str(name): str(what) for name, what in body.get("content", {}).items()}
         except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(
                 f"tools_url: {self.url}/tools is not a tools service's list of tools "

@@ -2,7 +2,9 @@
 
 Of an item its own words count only: what its user asks, and what its gold calls are given as long texts. System
 texts, tools' schemas, replies, tools' names and short answers are shared by many rows that have nothing to do with
-each other. Of a training row everything counts but the system text: prompts, calls, replies and answers.
+each other. Of a training row everything counts: prompts, calls, replies, answers, and so do its system text and what
+its tools say of themselves. No loss is on these, but as little on users' messages and replies: the policy learns what to
+say behind them. Of a tool that is its descriptions, defaults and examples; names and JSON's own words are nobody's.
 
 What is enough depends on how many words an item asks with:
 
@@ -13,20 +15,20 @@ What is enough depends on how many words an item asks with:
   sentence may be anybody's.
 - fewer: all that the row's user says up to some message is these words. "Yes, please." says nothing by itself.
 
-A dialogue's messages of the user count in sequence, so that its small talk alone is no item. Values of gold calls
+One thing is no hit in system texts and tools: the 4 to 7 words that a suite's own system texts say as well ("You are a
+helpful assistant", which one item of BFCL asks). A dialogue's messages of the user count in sequence, so that its small talk alone is no item. Values of gold calls
 count by runs of 13 only: shorter ones are titles, times and pangrams.
 """
 
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 
-from pydantic import JsonValue
-
-from components.contracts.contamination import ContaminationHit
+from components.contracts.contamination import ContaminationHit, OnContamination
 from components.contracts.errors import InputError
-from components.contracts.records import Question, Trace
+from components.contracts.records import Question
+from components.scoring.training_text import KEPT_TEXTS, TrainingText, asked_of, gold_texts
 from components.scoring.word_runs import TEMPLATE, Passage, RunIndex
 from components.scoring.words import sentence_bounds, words_of
 
@@ -37,15 +39,6 @@ TEMPLATE_SHARE = 10  # a template is shared by one in so many items of a suite
 LEAST_TEMPLATE = 3  # or by more than so many, where that is more
 SHOWN_WORDS = 60
 ASKED = "user"
-
-
-@dataclass(frozen=True)
-class TrainingText:
-    """What a row of training says. asked: messages of its user. others: name of a part and its text."""
-
-    row: str
-    asked: tuple[str, ...]
-    others: tuple[tuple[str, str], ...] = ()
 
 
 class Benchmarks:
@@ -61,10 +54,12 @@ class Benchmarks:
         self._whole: dict[tuple[str, ...], list[int]] = defaultdict(list)
         owners: dict[tuple[str, ...], list[int]] = defaultdict(list)
         sentences: set[tuple[str, ...]] = set()
+        systems: set[str] = set()
         for side, questions in sides.items():
             for question in questions:
                 number = len(self._items)
                 self._items.append((question.suite or side, question.id))
+                systems.update(one.content for one in question.history if one.role == "system")
                 asked = tuple(words_of(asked_text(question)))
                 self._whole[asked].append(number)
                 if SENTENCE_WORDS <= len(asked) < self._least_whole:
@@ -86,9 +81,21 @@ class Benchmarks:
                 for one, numbers in owners.items()
             ]
         )
+        self._shared = lru_cache(KEPT_TEXTS)(self._occurrences)
+        self._phrases = {
+            found
+            for text in systems
+            for found, _ in self._occurrences(text)
+            if self._passages[found] in sentences
+        }
 
     def __len__(self) -> int:
         return len(self._items)
+
+    @property
+    def phrases(self) -> set[tuple[str, str]]:
+        """Suite and id of the items that are not looked for in system texts and tools."""
+        return {self._items[number] for passage in self._phrases for number in self._owners[passage]}
 
     @property
     def _least_whole(self) -> int:
@@ -99,7 +106,7 @@ class Benchmarks:
             return
         if len(asked) >= min(SENTENCE_WORDS, self._run_words):
             yield asked
-        for text in (*_later_turns(question), *_gold_texts(question)):
+        for text in (*_later_turns(question), *gold_texts(question)):
             words = tuple(words_of(text))
             if len(words) >= self._run_words:
                 yield words
@@ -108,18 +115,29 @@ class Benchmarks:
         """The items that the row holds, each once, with the longest run of words; by suite and item."""
         best: dict[int, ContaminationHit] = {}
         for where, part in ((ASKED, "\n".join(text.asked)), *text.others):
-            words = words_of(part)
-            bounds: set[int] | None = None
-            for found in self._index.find(words):
-                if self._passages[found.passage] in self._sentences:
-                    bounds = bounds if bounds is not None else sentence_bounds(part)
-                    if not {found.start, found.end} <= bounds:
-                        continue
-                for item in self._owners[found.passage]:
-                    self._keep(best, item, text.row, where, words[found.start : found.end])
+            for passage, words in self._occurrences(part):
+                for item in self._owners[passage]:
+                    self._keep(best, item, text.row, where, words)
+        for where, part in text.instructions:
+            for passage, words in self._shared(part):
+                for item in self._owners[passage] if passage not in self._phrases else ():
+                    self._keep(best, item, text.row, where, words)
         for words, item in self._asked_whole(text.asked):
             self._keep(best, item, text.row, ASKED, words)
         return sorted(best.values(), key=lambda one: (one.suite, one.item))
+
+    def _occurrences(self, part: str) -> list[tuple[int, list[str]]]:
+        """The passages that a text holds, and their words there; short ones only as sentences of their own."""
+        words = words_of(part)
+        bounds: set[int] | None = None
+        kept = []
+        for found in self._index.find(words):
+            if self._passages[found.passage] in self._sentences:
+                bounds = bounds if bounds is not None else sentence_bounds(part)
+                if not {found.start, found.end} <= bounds:
+                    continue
+            kept.append((found.passage, words[found.start : found.end]))
+        return kept
 
     def _asked_whole(self, asked: Sequence[str]) -> Iterator[tuple[list[str], int]]:
         words: list[str] = []
@@ -147,29 +165,7 @@ def asked_text(question: Question) -> str:
 
     A short text such as "Yes, please." is the same as another only when what went before is too.
     """
-    return "\n".join(_asked(question))
-
-
-def question_text(question: Question) -> TrainingText:
-    """What a training question says; the values of its gold calls are trained on too."""
-    said = tuple(
-        (f"history {number} ({one.role})", one.content)
-        for number, one in enumerate(question.history)
-        if one.role in ("assistant", "tool")
-    )
-    golds = tuple(("golds", text) for text in _gold_texts(question))
-    return TrainingText(question.id, tuple(_asked(question)), said + golds)
-
-
-def trace_text(trace: Trace) -> TrainingText:
-    """What a trace says, replies of tools included, which the policy learns behind."""
-    asked = tuple(one.content for one in trace.messages if one.role == "user")
-    others = tuple(
-        (f"message {number} ({one.role})", one.content)
-        for number, one in enumerate(trace.messages)
-        if one.role in ("assistant", "tool")
-    )
-    return TrainingText(trace.id, asked, others)
+    return "\n".join(asked_of(question))
 
 
 def contaminated_rows(hits: Iterable[ContaminationHit]) -> dict[str, int]:
@@ -178,24 +174,12 @@ def contaminated_rows(hits: Iterable[ContaminationHit]) -> dict[str, int]:
     return dict(sorted(Counter(suite for suite, _ in pairs).items()))
 
 
-def refusal(hit: ContaminationHit, setting: str) -> InputError:
-    """What ends a run that was told to fail on contamination. setting: where it was told so."""
+def refusal(hit: ContaminationHit, setting: str, other: OnContamination = "exclude") -> InputError:
+    """What ends a run that was told to fail on contamination. setting: where it was told so. other: what may help."""
     return InputError(
         f"{hit.row}: {hit.where}: holds {hit.words} words of {hit.item} of {hit.suite} "
-        f"({' '.join(hit.matched.split()[:RUN_WORDS])!r}); leave it out, or set {setting} to exclude"
+        f"({' '.join(hit.matched.split()[:RUN_WORDS])!r}); leave it out, or set {setting} to {other}"
     )
-
-
-def _asked(question: Question) -> Iterator[str]:
-    yield from (one.content for one in question.history if one.role == "user")
-    if not (question.history and question.history[-1].role == "tool"):
-        yield question.text
-
-
-def _gold_texts(question: Question) -> Iterator[str]:
-    for call in (call for calls in question.golds for call in calls):
-        for value in call.arguments.values():
-            yield from _texts(value)
 
 
 def _later_turns(question: Question) -> Iterator[str]:
@@ -203,10 +187,3 @@ def _later_turns(question: Question) -> Iterator[str]:
     if '"user_turns"' in question.reference:
         said = json.loads(question.reference).get("user_turns")
         yield "\n".join(said[1:] if isinstance(said, list) else ())
-
-
-def _texts(value: JsonValue) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    for one in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from _texts(one)

@@ -78,4 +78,5 @@ def ask_official(python: Path, arguments: Iterable[str], lines: Iterable[Any]) -
         )
     if done.returncode:
         raise PeerUnavailableError((done.stderr.strip().splitlines() or ["no output"])[-1])
-    return [json.loads(line) for line in done.stdout.splitlines() if line[:1] in '[{"0123456789']
+    values = '[{"-0123456789'  # the package prints lines of its own between ours
+    return [json.loads(line) for line in done.stdout.splitlines() if line and line[0] in values]

@@ -1,8 +1,8 @@
 """`python -m tests.battery.contamination --data DIR`: every suite's items planted in training rows, and found or not.
 
 DIR holds published rows (as WHETSTONE_TEST_DATA); `--bfcl` is the `data` folder of the bfcl-eval wheel. Each item is
-planted verbatim once in a tool's reply, in an assistant's answer, in a user's message, and as the request itself,
-at random places of foreign text, one of them in capitals, one as JSON; of a conversation also what its user says
+planted verbatim once in a tool's reply, in an assistant's answer, in a user's message, in the system text, in a tool's
+description, and as the request itself, at random places of foreign text, one of them in capitals, one as JSON; of a conversation also what its user says
 later. Then `--rows` clean rows are compared, for
 time and memory. Exit code 1 when an item was not found. The last line is JSON: recall per suite, how many rows of
 foreign sets are flagged, seconds and MiB.
@@ -31,12 +31,16 @@ from components.scoring.contamination import (
     RUN_WORDS,
     SENTENCE_WORDS,
     Benchmarks,
-    TrainingText,
     asked_text,
+)
+from components.scoring.judgement import MULTI_TURN
+from components.scoring.training_text import (
+    TrainingText,
+    described_system,
+    described_tools,
     question_text,
     trace_text,
 )
-from components.scoring.judgement import MULTI_TURN
 from components.scoring.words import words_of
 from tests.bfcl_questions import bfcl_data
 
@@ -54,6 +58,7 @@ SUITES = {
 }
 FOREIGN = {"toolrl": "tool_calls/toolrl_rlla_sft_400.json", "glaive": "tool_calls/glaive_toolcall_en_demo.json",
            "seal_tools": "tool_calls/seal_tools_dev.jsonl"}  # fmt: skip
+IN_PROMPTS = ("system text", "tool's description")
 Plant = Callable[[str, str, str], TrainingText]
 # before, item, behind -> row
 PLANTS: dict[str, Plant] = {
@@ -61,7 +66,15 @@ PLANTS: dict[str, Plant] = {
     "reply as JSON": lambda before, item, behind: _row(("Hello?",), json.dumps({"a": before, "b": [item, behind]})),
     "answer in capitals": lambda before, item, behind: _row(("Hello?",), f"{before}. {item.upper()}\n{behind}"),
     "request among others": lambda before, item, behind: _row((f"{before}\n{item}", behind), "Yes."),
+    "system text": lambda before, item, behind: _prompted(f"{before}\n{item}\n{behind}", "A function."),
+    "tool's description": lambda before, item, behind: _prompted("Answer.", f"{before}\n{item}\n{behind}"),
 }  # fmt: skip
+
+
+def _prompted(system: str, described: str) -> TrainingText:
+    function = {"name": "f", "description": described, "parameters": {"type": "object", "properties": {}}}
+    tools = described_tools(json.dumps([{"type": "function", "function": function}]))
+    return TrainingText("planted", ("Hello?",), (), (("system", described_system(system)), ("tools", tools)))
 
 
 def _row(asked: tuple[str, ...], reply: str) -> TrainingText:
@@ -123,7 +136,8 @@ def recall(
         for name, plant in PLANTS.items():
             before, behind = _piece(foreign, chance), _piece(foreign, chance)
             hits = benchmarks.hits(plant(before, text, behind))
-            found[name] += any(hit.item == item.id and hit.suite == suite for hit in hits)
+            is_phrase = name in IN_PROMPTS and (suite, item.id) in benchmarks.phrases
+            found[name] += is_phrase or any(hit.item == item.id and hit.suite == suite for hit in hits)
     shares = {name: round(count / max(planted, 1), 6) for name, count in found.items()}
     shares["request"] = round(requests / len(items), 6)
     shares["later turns"] = round(later / conversations, 6) if conversations else 1.0
@@ -207,6 +221,7 @@ def main(arguments: list[str] | None = None) -> int:
                 "recall": {name: min(one[share] for share in names) for name, one in recalls.items()},
                 "items": {name: one["items"] for name, one in recalls.items()},
                 "shorter_than_a_sentence": {name: one["shorter"] for name, one in recalls.items()},
+                "phrases_of_prompts": sorted(item for _, item in benchmarks.phrases),
                 "missed": missed,
                 "flagged_foreign": {name: [flagged[name], len(rows[name])] for name in rows},
                 "clean_rows": given.rows,

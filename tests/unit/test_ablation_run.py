@@ -18,6 +18,8 @@ from components.ablation.run import run
 from components.ablation.settings import HEADERS, AblationSettings, Measure
 from components.contracts.artifacts import Artifact, open_artifact
 from components.contracts.errors import InputError
+from components.contracts.jsonl import read_records
+from components.contracts.records import EvaluationItem
 from components.storage import open_input, write_output
 from tests.ablation_samples import TITLES, answered, judged_by_gold, write_arms, write_moved, write_row
 
@@ -324,3 +326,54 @@ def test_rows_come_one_by_one_as_well(arms: dict[str, list[Artifact]], tmp_path:
     summary = json.loads((tmp_path / "comparison/summary.json").read_text())
     assert [row["title"] for row in summary["rows"]] == titles
     assert all(row["moved"]["sft"] is not None for row in summary["rows"])
+
+
+def with_suites(arms: dict[str, list[Artifact]], folder: Path, suites: Any) -> None:
+    """Write the arms' evaluations anew, with suites' items behind their own. suites: by the row's title."""
+    for name in ("base", "without", "with"):
+        for index, artifact in enumerate(arms[name]):
+            title = str(artifact.manifest.details["title"])
+            items = list(read_records(artifact.path("items.jsonl"), EvaluationItem))
+            for suite in suites(title):
+                items += [
+                    judged_by_gold(f"{suite}/{number}", True, kind="suite").model_copy(
+                        update={"suite": suite}
+                    )
+                    for number in range(5)
+                ]
+            own = [] if suites(title) == ("bring",) else items
+            arms[name][index] = write_row(
+                folder / title, title, own or items[-5:], adapter=artifact.manifest.lineage.get("adapter", "")
+            )
+
+
+def test_suites_that_rows_without_tools_are_not_asked_are_in_no_row(
+    arms: dict[str, list[Artifact]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = ("base model", "MAE")
+    with_suites(
+        arms, tmp_path / "r", lambda title: ("popqa",) if title in plain else ("bfcl:simple_python", "popqa")
+    )
+    gather(arms, tmp_path / "out")
+    summary = json.loads((tmp_path / "out/comparison/summary.json").read_text())
+    assert summary["suites_left_out"] == ["bfcl:simple_python"]
+    assert summary["questions"]["overall"] == 25  # the own twenty, and popqa, which needs no tools of its own
+    found = {row["title"]: row["groups"]["overall"]["calls_cf"]["value"] for row in summary["rows"]}
+    assert found == {title: (sum(right) + 5) / 25 for title, right in RIGHT.items()}
+    assert "not every row was asked bfcl:simple_python" in capsys.readouterr().out
+    page = (tmp_path / "out/report.html").read_text()
+    assert "Rows without tools were not asked bfcl:simple_python," in page
+
+
+def test_suites_that_all_rows_judged_count(arms: dict[str, list[Artifact]], tmp_path: Path) -> None:
+    with_suites(arms, tmp_path / "r", lambda title: ("bfcl:simple_python",))
+    gather(arms, tmp_path / "out")
+    summary = json.loads((tmp_path / "out/comparison/summary.json").read_text())
+    assert (summary["suites_left_out"], summary["questions"]["overall"]) == ([], 25)
+    assert "were not asked" not in (tmp_path / "out/report.html").read_text()
+
+
+def test_rows_that_share_no_question_are_refused(arms: dict[str, list[Artifact]], tmp_path: Path) -> None:
+    with_suites(arms, tmp_path / "r", lambda title: ("bring",) if title == "MAE" else ())
+    with pytest.raises(InputError, match="evaluation 'MAE': holds no question that all rows were asked"):
+        gather(arms, tmp_path / "out")

@@ -112,6 +112,16 @@ def test_the_verdict_says_what_is_wrong() -> None:
     assert fault_of(item(correct=True, category="correct")) == ""
     one, done = judged(trace(question("arithmetic", 12), answer="7"))
     assert view_side(done, one, TextTable())["correct"] is False
+    assert "executed" not in view_side(done, one, TextTable())
+
+
+def test_a_verdict_by_execution_is_shown_with_its_note() -> None:
+    one, item = judged(trace(question("arithmetic", 12), answer="7"))
+    for correct, note in ((True, ""), (False, "another reply"), (None, "its class is missing")):
+        texts = TextTable()
+        done = item.model_copy(update={"executed_correct": correct, "execution_note": note})
+        executed: Any = view_side(done, one, texts)["executed"]
+        assert (executed["correct"], texts.texts[executed["note"]]) == (correct, note)
 
 
 def test_many_golds_are_counted_and_not_all_shown() -> None:

@@ -279,3 +279,13 @@ def test_what_decides_traces_sees_a_model_that_was_trained_on_in_its_folder(tmp_
     weights.write_bytes(b"12")
     assert deciding(lineage, {"base_model": str(tmp_path), "title": "one"}) != before
     assert list(deciding(lineage, {"base_model": "demo://m"})) == ["question_set", "details"]
+
+
+def test_the_served_model_and_the_tools_data_decide_what_is_gone_on_with() -> None:
+    details = {"base_model": "http://h/v1"}
+    keys = [
+        deciding({}, details, served=served, content=content)
+        for served in ("a", "b")
+        for content in (None, {"wikipedia_search": "one"}, {"wikipedia_search": "two"})
+    ]
+    assert len({json.dumps(key, sort_keys=True) for key in keys}) == 6

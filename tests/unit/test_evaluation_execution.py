@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from components.contracts.artifacts import write_artifact
 from components.contracts.errors import InputError
 from components.contracts.jsonl import read_records
 from components.contracts.records import EvaluationItem, Question, ToolCall
@@ -124,10 +125,11 @@ def test_the_command_prints_it(tmp_path: Path) -> None:
         "seconds": 1,
         "executed": {"questions": 2, "correct": 1, "not_executable": 1},
     }
-    folder = tmp_path / "evaluation" / "evaluation"
-    folder.mkdir(parents=True)
-    (folder / "summary.json").write_text(json.dumps({"suites": {"api_bank:1": suite}}), encoding="utf-8")
+    with write_artifact(tmp_path / "evaluation" / "evaluation", "evaluation/1") as writer:
+        (writer.folder / "summary.json").write_text(
+            json.dumps({"suites": {"api_bank:1": suite}}), encoding="utf-8"
+        )
     with (tmp_path / "said.txt").open("w", encoding="utf-8") as file:
-        print_evaluation(Console(file=file, width=120), tmp_path, {"evaluation": "a model"})
+        print_evaluation(Console(file=file, width=120), tmp_path)
     said = (tmp_path / "said.txt").read_text(encoding="utf-8")
     assert "api_bank:1, calls executed: 1 of 2 right; not executable: 1" in said

@@ -2,7 +2,6 @@
 
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 from components.contracts.contamination import ContaminationHit
 from components.contracts.errors import InputError
 from components.contracts.jsonl import read_raw, read_records
-from components.contracts.records import Message, Question, ToolCall
+from components.contracts.records import Question, ToolCall
 from components.ingest.collect import Collector
 from components.ingest.contamination import HELD_OUT, Contamination
 from components.ingest.convert import Located
@@ -61,7 +60,7 @@ def test_by_text_subject_and_run_of_words() -> None:
     assert reason("Yesterday " + " ".join(words[2:14]) + " today") == ""
 
 
-@pytest.mark.parametrize("place", [1, 2, 3, 4])
+@pytest.mark.parametrize("place", range(5))
 def test_all_that_a_trajectory_says_counts(place: int) -> None:
     trace = make_trace(errors=(None,))
     messages = list(trace.messages)
@@ -71,10 +70,6 @@ def test_all_that_a_trajectory_says_counts(place: int) -> None:
     reason, hits = checked(one, *SUITE)
     assert reason == "13 words in a row shared with an item of bfcl:multiple (s1)"
     assert [(hit.row, hit.suite, hit.item) for hit in hits] == [("q", "bfcl:multiple", "s1")]
-    system = replace(
-        one, trace=trace.model_copy(update={"messages": (Message(role="system", content=LONG),)})
-    )
-    assert checked(system, *SUITE) == ("", [])
 
 
 def test_gold_calls_count() -> None:

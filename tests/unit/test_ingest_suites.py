@@ -241,7 +241,14 @@ def test_a_run_writes_suites_beside_the_split(tmp_path: Path) -> None:
     folder, counts, report, metrics = ingest(tmp_path / "a", str(tmp_path / "own.jsonl"), **settings)
     without, plain, _, _ = ingest(tmp_path / "b", str(tmp_path / "own.jsonl"))
     assert len(list(read_records(folder / "suites.jsonl", Question))) == 3
-    assert (without / "suites.jsonl").read_text() == ""
+    for name in ("suites.jsonl", "suites_left_out.jsonl"):
+        assert (without / name).read_text() == ""
+    asked, left_out = (
+        {one.id for one in read_records(folder / name, Question)}
+        for name in ("suites.jsonl", "suites_left_out.jsonl")
+    )
+    assert asked | left_out == {f"bfcl:irrelevance/irrelevance_{number}" for number in range(5)}
+    assert not asked & left_out
     assert plain["suites"] == 0
     for side in ("train.jsonl", "held_out.jsonl"):
         assert (folder / side).read_bytes() == (without / side).read_bytes()

@@ -18,8 +18,9 @@ from components.contracts.records import PolicyCard
 from components.policy.load import load_policy
 from components.policy.settings import ModelSettings
 from pipelines.evaluate import Request, evaluate, read_request
-from pipelines.evaluate_folder import is_judged
+from pipelines.evaluate_folder import is_judged, open_folder
 from pipelines.evaluated_model import read_model
+from tests.loopback_server import JsonHandler, serving
 from tests.teacher_server import teacher_server, tool_call
 from tests.tiny_model import build_tiny_model
 from tests.token_server import KEY, token_server
@@ -208,6 +209,83 @@ def test_a_server_is_asked_as_its_model_was_trained(
     assert turns(tmp_path / "served") == turns(tmp_path / "here")
 
 
+def test_a_server_is_compared_with_another_each_with_its_own_options(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = write_questions(tmp_path / "mine.jsonl", 3)
+    monkeypatch.setenv("FIRST_KEY", "first-secret")
+    monkeypatch.setenv("SECOND_KEY", "second-secret")
+    heard: list[tuple[str, str]] = []
+
+    class Servers(JsonHandler):
+        """Two models behind one address, each with a key of its own."""
+
+        def do_GET(self) -> None:
+            self.send_json({"data": [{"id": "one"}, {"id": "two"}]})
+
+        def do_POST(self) -> None:
+            body = self.read_json()
+            heard.append((body["model"], self.headers["Authorization"]))
+            city = "town 1" if body["model"] == "one" else "nowhere"
+            message = {
+                "role": "assistant",
+                "content": None,
+                "tool_calls": [tool_call("weather", {"city": city})],
+            }
+            self.send_json({"choices": [{"index": 0, "finish_reason": "tool_calls", "message": message}]})
+
+    said = tmp_path / "said.txt"
+    with serving(Servers) as url:
+        wanted = request(
+            f"{url}/v1",
+            questions=str(asked),
+            settings='{"max_new_tokens": 8}',
+            model_name="one",
+            against=f"{url}/v1",
+            against_model_name="two",
+        )
+        evaluate(wanted, tmp_path / "out", "FIRST_KEY", console(said), against_key_variable="SECOND_KEY")
+    assert set(heard) == {("one", "Bearer first-secret"), ("two", "Bearer second-secret")}
+    assert "one against two, the same questions" in said.read_text()
+    compared = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    accuracy = compared["suites"]["held_out"]["rates"]["accuracy"]
+    assert (accuracy["before"], accuracy["after"]) == (0, pytest.approx(1 / 3))
+
+
+def test_options_of_the_other_server_need_it(model: Path, tmp_path: Path) -> None:
+    for others, message in (
+        ({"against_model_name": "x"}, "--against-model-name: only beside --against URL"),
+        (
+            {"against": str(model), "against_model_name": "x"},
+            "--against-model-name: only for a server, expected --against",
+        ),
+        ({"against": "/no/such"}, "^--against: /no/such: no such folder"),
+        ({"against": "http://"}, r"^--against: expected http"),
+        (
+            {"against": "http://h/v1", "against_trained_as": "http://h/v1"},
+            "^--against-trained-as: expected a folder",
+        ),
+    ):
+        with pytest.raises(InputError, match=message):
+            evaluate(request(str(model), suites=["popqa"], **others), tmp_path / "out", "", Console())
+    with pytest.raises(InputError, match="--against-api-key-variable: NOT_SET_AT_ALL is not set"):
+        evaluate(
+            request(str(model), suites=["popqa"], against="http://h/v1"),
+            tmp_path / "out",
+            "",
+            Console(),
+            against_key_variable="NOT_SET_AT_ALL",
+        )
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_before_there_were_more_options_is_gone_on_with(tmp_path: Path) -> None:
+    (tmp_path / "request.json").write_text('{"model": "m"}')
+    assert open_folder({"model": "m", "against_model_name": ""}, tmp_path) == tmp_path
+    with pytest.raises(InputError, match="was made with against_model_name '', now it is 'x'"):
+        open_folder({"model": "m", "against_model_name": "x"}, tmp_path)
+
+
 def card_of(base_model: Path, call_format: str = "pythonic") -> str:
     return PolicyCard(
         base_model=str(base_model),
@@ -287,6 +365,26 @@ def test_a_model_that_can_not_be_had_is_one_line(
         read_model(str(tmp_path) if model == "EMPTY" else model, tmp_path / "scratch", **options)
     assert "\n" not in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+def test_a_model_that_is_not_there_leaves_no_folder_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    wrong = request("/no/such", suites=["popqa"])
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    (plain / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "org/name"}))
+    for out in (None, tmp_path / "out"):
+        with pytest.raises(InputError, match="MODEL: /no/such: no such folder"):
+            evaluate(wrong, out, "", Console())
+        with pytest.raises(InputError, match="evaluation_settings: unknown key"):
+            evaluate(request(str(plain), suites=["popqa"], settings='{"no_such": 1}'), out, "", Console())
+        assert [path.name for path in tmp_path.iterdir()] == ["plain"]
+    (tmp_path / "out" / "evaluation-adapter").mkdir(parents=True)  # of a call that was killed, or one's own
+    with pytest.raises(InputError, match="no such folder"):
+        evaluate(wrong, tmp_path / "out", "", Console())
+    assert (tmp_path / "out" / "evaluation-adapter").is_dir()
 
 
 def test_a_request_that_can_not_be_met_is_one_line(model: Path, tmp_path: Path) -> None:

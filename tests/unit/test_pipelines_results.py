@@ -8,9 +8,12 @@ import pytest
 from rich.console import Console
 
 from components.ablation.settings import HEADERS
+from components.contracts.artifacts import write_artifact
 from components.contracts.errors import InputError
+from components.evaluation.summary import summarize
 from pipelines.local_run import RunFolder
-from pipelines.results import print_results, read_summary
+from pipelines.results import TOOL_HELP, print_results, read_summary
+from tests.judged_bfcl import judged_items
 
 METRIC = {"before": 0.25, "after": 0.75, "difference": {"mean": 0.5, "low": 0.4, "high": 0.6}}
 SUMMARY: dict[str, Any] = {
@@ -97,9 +100,9 @@ def test_a_policy_on_the_way_stands_between(tmp_path: Path) -> None:
     calls = {"calls_ts": METRIC, "calls_cf": METRIC}
     stop = {**METRIC, "after": 0.5, "difference": {"mean": 0.25, "low": 0.1, "high": 0.3}}
     between = {"title": "after SFT", "overall": {"calls_ts": stop, "calls_cf": stop}}
-    summary = {"overall": {**calls, "accuracy": METRIC}, "between": between}
+    summary = {"overall": {**calls, "accuracy": METRIC}, "between": between, "confidence": 0.9}
     lines = shown(tmp_path, summary)
-    assert "metric before after SFT after difference 95 % interval" in lines
+    assert "metric before after SFT after difference 90 % interval" in lines
     assert "TS 25.0 50.0 75.0 +50.0 +40.0 to +60.0" in lines
     assert "CF 25.0 50.0 75.0 +50.0 +40.0 to +60.0" in lines
     assert not any("accuracy" in line for line in lines)  # it repeats CF
@@ -162,3 +165,69 @@ def test_when_tools_help_is_told_over_all_questions(tmp_path: Path) -> None:
     lines = shown(tmp_path, {**SUMMARY, "tool_help": {"overall": helped}})
     assert any("2 of 8 questions are known without" in line for line in lines)
     assert "rescued: not known, called, right 25.0 50.0 +25.0 +0.0 to +50.0" in lines
+
+
+def test_intervals_are_as_sure_as_the_settings_said_in_every_table(tmp_path: Path) -> None:
+    helped = {name: {side: {"share": 0.25} for side in ("before", "after")} for name in TOOL_HELP}
+    for one in helped.values():
+        one["difference"] = METRIC["difference"]
+    one = {"questions": 3, "role": "", "accuracy": METRIC}
+    summary = {
+        **SUMMARY,
+        "confidence": 0.8,
+        "tool_help": {"overall": {"known": 1, "questions": 2, **helped}},
+        "suites": {"held_out": one, "popqa": one},
+        "all_suites": one,
+    }
+    lines = shown(tmp_path, summary)
+    assert sum("80 % interval" in line for line in lines) == 3
+    assert not any("95 % interval" in line for line in lines)
+    assert not any(line == "confidence" for line in lines)  # it is no group of questions
+
+
+def judge(folder: Path, title: str, suites: dict[str, tuple[int, int]]) -> None:
+    """An evaluation/1 with the real summary of items, `right` of so many by suite."""
+    items = list(judged_items(suites))
+    with write_artifact(folder / "evaluation", "evaluation/1") as writer:
+        summary = summarize(items, {}, no_tool_kinds=())
+        (writer.folder / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+        writer.details["title"] = title
+    (folder / "report.html").touch()
+
+
+def test_an_evaluation_of_several_suites_is_reported_like_a_run(tmp_path: Path) -> None:
+    judge(tmp_path / "evaluation", "mine", {"bfcl:multiple": (1, 2), "popqa": (1, 4)})
+    console = Console(record=True, width=130, force_terminal=False)
+    print_results(console, tmp_path / "evaluation" / "evaluation")
+    said = console.export_text()
+    assert "mine, in percent" in said
+    assert [
+        line.split()[:3] for line in said.splitlines() if line.strip().startswith(("bfcl:", "popqa"))
+    ] == [
+        ["bfcl:multiple", "2", "50.0"],
+        ["popqa", "4", "25.0"],
+    ]
+
+
+def test_the_folder_of_whetstone_evaluate_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "request.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(InputError, match=r"its evaluation is not finished; expected the same .* --out "):
+        print_results(Console(), tmp_path)
+    suites = {"bfcl:multiple": (1, 2), "bfcl:live_relevance": (2, 4)}
+    judge(tmp_path / "evaluation", "mine", suites)
+    judge(tmp_path / "evaluation-2", "the other", suites)
+    accuracy = {"rates": {"accuracy": METRIC}, "questions": 2}
+    compared = {"suites": {"bfcl:multiple": accuracy}, "confidence": 0.9}
+    (tmp_path / "comparison.json").write_text(json.dumps(compared), encoding="utf-8")
+    console = Console(record=True, width=160, force_terminal=False)
+    print_results(console, tmp_path)
+    lines = [" ".join(line.split()) for line in console.export_text().splitlines()]
+    assert "mine against the other, the same questions, accuracy in percent" in lines
+    assert "suite n the other mine difference 90 % interval" in lines
+    assert "BFCL v4: relevance 50.0" in lines
+    assert sum(one.startswith("BFCL v4 has no overall here: 40 % of it are web search") for one in lines) == 2
+    assert "not judged: simple_python, simple_java" in " ".join(lines)
+    assert len(lines) < 40
+    assert [line for line in lines if line.startswith("report: ")] == [
+        f"report: {tmp_path / task / 'report.html'}" for task in ("evaluation", "evaluation-2")
+    ]

@@ -7,9 +7,10 @@ import pytest
 
 from components.contracts.errors import InputError
 from components.contracts.records import Message
-from components.policy.engine import Conversation, Engine, Sampling, open_engine
+from components.policy.engine import Conversation, Engine, Sampling, open_engine, served_model
 from components.policy.load import Policy, load_policy
 from components.policy.settings import EngineSettings, ModelSettings
+from tests.loopback_server import JsonHandler, serving
 from tests.tiny_model import build_tiny_model
 from tests.token_server import KEY, token_server
 
@@ -94,6 +95,25 @@ def test_a_server_that_cant_be_used(
     with token_server(policy) as url, pytest.raises(InputError, match=expected) as raised:
         open_remote(folder, fields.pop("url", url), **fields)
     assert "wrong" not in str(raised.value)
+
+
+def test_what_a_server_serves_is_asked_of_it(
+    folder: Path, policy: Policy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with token_server(policy) as url:
+        assert served_model(EngineSettings(kind="openai", url=url)) == "served"
+        assert served_model(EngineSettings(kind="openai", url=url, server_model="served")) == "served"
+    assert served_model(EngineSettings()) == ""
+
+    class Rooted(JsonHandler):
+        def do_GET(self) -> None:
+            self.send_json(
+                {"data": [{"id": "mine", "root": "org/base"}, {"id": "lora", "root": "/adapters/7"}]}
+            )
+
+    with serving(Rooted) as url:
+        assert served_model(EngineSettings(kind="openai", url=url, server_model="lora")) == "lora /adapters/7"
 
 
 def test_a_server_without_ids_is_named(folder: Path, policy: Policy) -> None:

@@ -16,6 +16,7 @@ from components.contracts.tool_errors import ToolError
 from components.evaluation.report import render_report as render_evaluation
 from components.evaluation.summary import summarize
 from components.promotion.run import run
+from components.scoring.bfcl.scores import GROUP_SIZES
 from tests.evaluation_samples import (
     judged,
     make_questions,
@@ -26,6 +27,7 @@ from tests.evaluation_samples import (
     write_inputs,
 )
 from tests.headless_browser import CHROMIUM, Browser, open_browser
+from tests.judged_bfcl import judged_items
 
 HOSTILE = (
     "</script><script>document.title='owned'</script><!--<script> <img src=x onerror=\"document.title='owned'\"> "
@@ -266,6 +268,72 @@ def test_an_evaluations_page_has_the_same_browser(browser: Browser, tmp_path: Pa
     assert shown(browser) == sum(not item.correct for item in items if item.suite == "popqa") > 0
     assert browser.ask("document.querySelector('#detail .side h4').textContent") == HOSTILE
     assert browser.ask("document.querySelectorAll('img, #tabs [role=tab]').length") == 0
+    assert quiet(browser, page)
+
+
+@with_browser
+def test_an_evaluations_page_shows_verdicts_by_execution(browser: Browser, tmp_path: Path) -> None:
+    verdicts: dict[str, tuple[bool | None, str]] = {
+        "arithmetic": (None, HOSTILE),
+        "places": (False, "the class says no"),
+        "no_tool": (True, ""),
+    }
+    done = [judged(trained(asked)) for asked in make_questions(2)]
+    items = []
+    for _, item in done:
+        correct, note = verdicts[item.kind]
+        items.append(item.model_copy(update={"executed_correct": correct, "execution_note": note}))
+    page = tmp_path / "executed.html"
+    summary = summarize(items, {}, no_tool_kinds=("no_tool",))
+    page.write_text(render_evaluation("mine", summary, items, (one for one, _ in done)), encoding="utf-8")
+    browser.open(page)
+    said = {}
+    for kind in verdicts:
+        browser.ask(f"document.querySelector('#filters input[name=kind][value={kind}]').click()")
+        said[kind] = browser.ask("document.querySelector('#detail .executed').textContent")
+    assert said == {
+        "arithmetic": f"not executable {HOSTILE}",
+        "places": "✕ wrong the class says no",
+        "no_tool": "✓ right",
+    }
+    assert quiet(browser, page)
+
+
+@with_browser
+def test_an_evaluations_page_has_bfcls_sums_and_says_why_one_is_absent(
+    browser: Browser, tmp_path: Path
+) -> None:
+    groups = [name for name in GROUP_SIZES if not name.startswith("multi_turn")]
+    items = list(judged_items({f"bfcl:{name}": (1, 4) for name in groups}, unparsed=1))
+    done = [judged(trained(asked)) for asked in make_questions(len(items))][: len(items)]
+    traces = [
+        one.model_copy(update={"question": one.question.model_copy(update={"id": item.id})})
+        for (one, _), item in zip(done, items, strict=True)
+    ]
+    summary = summarize(items, {}, no_tool_kinds=())
+    page = tmp_path / "bfcl.html"
+    page.write_text(render_evaluation("mine", summary, items, traces), encoding="utf-8")
+    browser.open(page)
+    table = "document.querySelector('[aria-label=BFCL]')"
+    rows: list[str] = browser.ask(f"[...{table}.querySelectorAll('tr')].map((row) => row.innerText)")
+    assert rows[0].split("\t") == [
+        *("Version", "Overall", "Non live", "Live", "Multi turn", "Relevance", "Irrelevance", "Not parsed"),
+    ]
+    assert rows[2].split("\t") == [
+        "v4",
+        "\u2013",
+        "25.0 %",
+        "25.0 %",
+        "\u2013",
+        "25.0 %",
+        "25.0 % (50.0 %)",
+        "13",
+    ]
+    text = browser.ask("document.querySelector('main').textContent")
+    assert "BFCL v3 has no overall here: not judged: multi_turn_base, " in text
+    assert "multi_turn_long_context." in text
+    assert "BFCL v4 has no overall here: 40 % of it are web search and memory" in text
+    assert "Fewer than all questions were judged of simple_python, " in text
     assert quiet(browser, page)
 
 

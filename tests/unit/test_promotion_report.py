@@ -133,6 +133,21 @@ def test_hundreds_of_tools_do_not_swell_the_page(tmp_path: Path) -> None:
     assert len(text.encode()) < 800_000
 
 
+def test_kinds_and_suites_beyond_forty_are_counted(tmp_path: Path) -> None:
+    def in_its_own(asked: Question) -> Trace:
+        number = int(asked.id.rpartition("-")[2])
+        own = {"kind": f"kind {number}"} if asked.kind == "places" else {}
+        suite = {"suite": f"suite:{number}"} if asked.kind == "arithmetic" else {}
+        return untrained(asked.model_copy(update=own | suite))
+
+    inputs = write_inputs(tmp_path / "inputs", count=42, before=in_its_own, after=in_its_own)
+    text = promote(inputs, tmp_path, '{"samples": 100}')
+    # groups: all, with and without a tool, 42 kinds; suites: 42, the own, all together
+    assert "5 more groups stand in summary.json." in text
+    assert "4 more suites stand in summary.json with all metrics." in text
+    assert "more tool" not in text
+
+
 def test_four_hundred_usual_questions_all_fit(tmp_path: Path) -> None:
     text = make_report(tmp_path, count=133, settings='{"samples": 100}')
     assert len(embedded(text)["sets"][0]["entries"]) == 399

@@ -129,6 +129,47 @@ def test_a_family_is_one_target_over_all_its_questions() -> None:
     assert failed(decision) == ["not_fallen:bfcl:multiple"]
 
 
+def test_a_suite_of_a_target_family_that_falls_for_certain_holds_the_gate() -> None:
+    risen = [*BETTER, *pairs_of(SIMPLE, 40, right=(5, 35))]
+
+    def member(after: int) -> tuple[list[str], str]:
+        pairs = [*risen, *pairs_of("bfcl:multiple", 60, right=(30, after))]
+        _, decision = judge(pairs, target_suites=("bfcl",))
+        reasons = {check.name: check.reason for check in decision.checks}
+        assert reasons[f"not_sunk:{SIMPLE}"].startswith(
+            "Accuracy on bfcl:simple_python changed by +75.0 points: no certain fall"
+        )
+        return failed(decision), reasons["not_sunk:bfcl:multiple"]
+
+    # n answers that all became wrong: 1 / 2^n, against 2.5 % shared by two suites
+    names, reason = member(24)
+    assert names == []
+    assert (
+        "points: no certain fall; of 6 answers that changed 6 became wrong; as many would by chance "
+        in reason
+    )
+    assert "with a probability of 1.6 %, and up to 1.3 % is certain" in reason
+    names, reason = member(23)
+    assert names == ["not_sunk:bfcl:multiple"]
+    assert "points: a certain fall; of 7 answers that changed 7 became wrong" in reason
+    assert "probability of 0.78 %" in reason
+
+
+def test_members_are_looked_at_once_and_alone_a_suite_must_rise_itself() -> None:
+    pairs = [*BETTER, *pairs_of(SIMPLE, 40, right=(5, 35)), *pairs_of("bfcl:multiple", 60, right=(30, 10))]
+    for settings, names in (
+        ({"target_suites": ("bfcl", "bfcl:multiple")}, ["better:bfcl:multiple"]),
+        ({"target_suites": ("bfcl",), "regression_suites": ("bfcl:multiple",)}, ["not_fallen:bfcl:multiple"]),
+        ({"target_suites": (OWN,)}, ["not_fallen:bfcl:multiple"]),
+        ({"target_suites": ("bfcl",), "regression_suites": ("held_out",)}, ["not_sunk:bfcl:multiple"]),
+    ):
+        _, decision = judge(pairs, **settings)
+        held = [name for name in failed(decision) if name != "better:bfcl"]
+        assert held == names, settings
+    suites, _ = judge(pairs[:80], target_suites=("bfcl",))
+    assert suites.members == ()  # the family is this one suite, which must rise
+
+
 def test_intervals_are_those_of_the_paired_bootstrap_with_its_seed() -> None:
     suites, _ = judge([*BETTER, *pairs_of(SIMPLE, 30, right=(5, 20))], seed=5)
     right = [[float(n < 5) for n in range(30)], [float(n < 20) for n in range(30)]]

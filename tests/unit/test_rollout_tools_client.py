@@ -1,6 +1,7 @@
 """The tools client against the real service, and against addresses where there is none."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +10,7 @@ from components.contracts.records import ToolCall
 from components.contracts.tool_errors import ToolError
 from components.rollout.tools_client import ToolsClient
 from tests.small_tools import free_port, small_tools
-from tests.tools_process import ToolsProcess
+from tests.tools_process import ToolsProcess, tools_service
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +28,23 @@ def test_tools_are_listed_with_what_is_missing_and_why(service: ToolsProcess) ->
         names = [tool["function"]["name"] for tool in client.list_tools()]
         assert names[:2] == ["calculator", "wikipedia_search"]
         assert client.unavailable.keys().isdisjoint(names)
+
+
+def test_which_data_a_search_replies_from_is_told(service: ToolsProcess, tmp_path: Path) -> None:
+    def content(url: str) -> dict[str, str]:
+        with ToolsClient(url) as client:
+            assert client.content == {}
+            client.list_tools()
+            return client.content
+
+    told = content(service.url)
+    assert told["wikipedia_search"].startswith("bm25 ")
+    other = tmp_path / "other.jsonl"
+    other.write_text('{"id": "1", "title": "Oslo", "text": "Oslo is another corpus."}\n', encoding="utf-8")
+    (tmp_path / "same").mkdir()
+    with small_tools(tmp_path / "same") as same, tools_service(tmp_path, "--corpus", str(other)) as another:
+        assert content(same.url) == told
+        assert content(another.url)["wikipedia_search"] != told["wikipedia_search"]
 
 
 def test_replies_come_in_the_order_of_the_calls(service: ToolsProcess) -> None:

@@ -107,7 +107,7 @@ class TestNotExecutable:
             (note_call("Never"), "Never: even the gold's own response is wrong"),
             (note_call("AddNote", weight=1), "AddNote: there is no parameter 'weight'"),
             (note_call("Search", "everything"), "Search: more than 1024 MiB of memory"),
-            (note_call("Search", "forever"), "Search: no reply within "),
+            (note_call("Search", "forever"), "Search: no reply within the processor's seconds"),
         ],
     )
     def test_a_gold_that_can_not_be_executed(self, api_bank: ApiBank, gold: ToolCall, note: str) -> None:
@@ -149,7 +149,7 @@ class TestReference:
         assert reference_of(()) == ""
         assert earlier_calls(Question(id="one", text="?")) == ()
         with pytest.raises(
-            InputError, match="question one: reference: earlier.0: .*expected the dialogue's earlier calls"
+            InputError, match=r"question one: reference: earlier\.0: .*expected the dialogue's earlier calls"
         ):
             earlier_calls(Question(id="one", text="?", reference='{"earlier": [1]}'))
 

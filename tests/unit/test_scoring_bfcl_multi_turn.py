@@ -1,7 +1,10 @@
 """BFCL's multi-turn check and the process of its API classes, hostile calls included."""
 
 import json
+import os
+import resource
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +135,40 @@ class TestService:
             apis.begin("a", ["TicketAPI"], {}, long_context=False)
             replies = [apis.call("a", call("work", seconds=0.4)) for _ in range(5)]
             assert [(reply.content, reply.error) for reply in replies] == [("worked", None)] * 5
+
+    def test_work_takes_as_long_as_the_machine_makes_it_take(self, package: Path) -> None:
+        """More than what it may idle, as on a machine where it has to wait for the processor."""
+        with StatefulApis(package, CodeLimits(cpu_seconds=10, seconds=0.2)) as apis:
+            apis.begin("a", ["TicketAPI"], {}, long_context=False)
+            reply = apis.call("a", call("work", seconds=1.0))
+            assert (reply.content, reply.error) == ("worked", None)
+            idle = apis.call("a", call("sleep_long"))
+            assert (idle.content, idle.error) == (
+                "Error: no reply, and idle for 0.2 seconds",
+                ToolError.TIMEOUT,
+            )
+
+    def test_earlier_calls_are_made_again_however_long_they_take_together(self, package: Path) -> None:
+        with StatefulApis(package, CodeLimits(cpu_seconds=1, seconds=1.0)) as apis:
+            apis.begin("a", ["TicketAPI"], {}, long_context=False)
+            for _ in range(4):
+                assert apis.call("a", call("nap", seconds=0.4)).content == "rested"
+            apis.call("a", call("add_ticket", title="kept"))
+            assert apis.call("a", call("forever")).error == ToolError.TIMEOUT
+            assert apis.call("a", call("list_tickets")).content == "['kept']"
+
+    def test_pipes_with_high_numbers(self, package: Path) -> None:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if hard != resource.RLIM_INFINITY and hard < 1200:
+            pytest.skip("the system allows too few open files")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1200), hard))
+        with ExitStack() as stack:
+            stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+            for _ in range(1100):
+                stack.enter_context(open(os.devnull, "rb"))
+            apis = stack.enter_context(StatefulApis(package, LIMITS))
+            apis.begin("a", ["TicketAPI"], {}, long_context=False)
+            assert apis.call("a", call("list_tickets")).content == "[]"
 
     def test_what_the_package_lacks_is_said(self, apis: StatefulApis, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="expected the folder bfcl_eval"):

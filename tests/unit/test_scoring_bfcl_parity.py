@@ -1,6 +1,7 @@
 """Our verdicts against bfcl-eval's own, which `tests.battery.bfcl_parity --record` wrote down for every item."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from components.scoring.bfcl.executable import read_answer
 from components.scoring.bfcl.judge import judge_reference
 from components.scoring.bfcl.reference import EXECUTABLE_GROUPS, BfclReference
 from components.scoring.bfcl.scores import GROUP_SIZES
+from tests.battery.bfcl_environment import ask_official
 from tests.bfcl_cases import Case, cases_of, read_items, read_rows
 from tests.bfcl_mutations import Item
 from tests.bfcl_questions import bfcl_data
@@ -81,3 +83,10 @@ def test_executable_answers_are_right_and_others_wrong(group: str) -> None:
         assert not judge_reference(reference, [*calls, calls[0]], unparsed=False).correct
         count += 1
     assert count == {"exec_simple": 100, "exec_parallel_multiple": 40, "rest": 70}.get(group, 50)
+
+
+def test_lines_that_the_package_prints_between_the_answers_are_passed_over(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nprintf '\\nhello\\n[1]\\n\\n-2\\n{}\\n'\n", encoding="utf-8")
+    python.chmod(0o755)
+    assert ask_official(python, [], []) == [[1], -2, {}]

@@ -72,6 +72,24 @@ def test_what_needs_a_group_that_was_not_run_is_none_and_says_which() -> None:
         "memory_rec_sum",
     ]
     assert set(found["missing"]) == {"overall", "non_live"}
+    assert found["no_overall"].startswith(
+        "BFCL v4 has no overall here: 40 % of it are web search and memory, "
+    )
+    assert found["no_overall"].endswith("; not judged: simple_java, simple_javascript.")
+
+
+def test_why_there_is_no_overall_is_said_in_a_sentence() -> None:
+    assert bfcl_scores(judged_items(EVERYTHING), "v4")["no_overall"] == ""
+    single = {**NON_LIVE, **LIVE}
+    assert bfcl_scores(judged_items({**single, **MULTI_TURN}), "v3")["no_overall"] == ""
+    assert "not judged" not in bfcl_scores(judged_items({**single, **MULTI_TURN}), "v4")["no_overall"]
+    named = "multi_turn_base, multi_turn_miss_func, multi_turn_miss_param, multi_turn_long_context"
+    assert (
+        bfcl_scores(judged_items(single), "v3")["no_overall"]
+        == f"BFCL v3 has no overall here: not judged: {named}."
+    )
+    few = bfcl_scores(judged_items({"bfcl:multiple": (1, 2)}), "v3")["no_overall"]
+    assert few.endswith("simple_python, simple_java, simple_javascript, parallel and 12 more.")
 
 
 def test_groups_with_fewer_items_than_the_benchmark_are_named() -> None:

@@ -16,10 +16,14 @@ from components.scoring.bfcl.multi_turn_reference import BfclMultiTurn
 from components.scoring.contamination import (
     LEAST_TEMPLATE,
     Benchmarks,
-    TrainingText,
     contaminated_rows,
-    question_text,
     refusal,
+)
+from components.scoring.training_text import (
+    TrainingText,
+    described_system,
+    described_tools,
+    question_text,
     trace_text,
 )
 from components.scoring.word_runs import TEMPLATE, Found, Passage, RunIndex
@@ -227,7 +231,7 @@ def test_long_values_of_gold_calls_are_the_item_s_own_and_short_ones_are_not() -
     assert (hit.where, hit.words) == ("golds", 17)
 
 
-def test_system_texts_and_tools_of_a_trace_do_not_count_and_the_rest_says_where() -> None:
+def test_all_of_a_trace_counts_and_its_part_is_named() -> None:
     trace = make_trace("Paris", errors=(None,))
     benchmarks = Benchmarks(
         {"held_out": [Question(id="h", text=LONG)], "suites": [item("Nobody asks this one.")]}
@@ -240,16 +244,93 @@ def test_system_texts_and_tools_of_a_trace_do_not_count_and_the_rest_says_where(
         return [f"{one.row} {one.suite} {one.item}: {one.where}" for one in hits]
 
     assert [said(place) for place in range(5)] == [
-        [],
+        ["Paris#0 held_out h: message 0 (system)"],
         ["Paris#0 held_out h: user"],
         ["Paris#0 held_out h: message 2 (assistant)"],
         ["Paris#0 held_out h: message 3 (tool)"],
         ["Paris#0 held_out h: message 4 (assistant)"],
     ]
-    described = json.dumps(
-        [{"type": "function", "function": {"name": "x", "description": LONG, "parameters": {}}}]
+    for tool in (
+        {"name": "x", "description": LONG, "parameters": {}},
+        {"name": "x", "parameters": {"properties": {"a": {"type": "string", "description": LONG}}}},
+        {"name": "x", "parameters": {"properties": {"name": {"type": "string", "default": LONG}}}},
+        {"name": "x", "parameters": {"properties": {"a": {"enum": ["other", LONG]}}}},
+        {"name": "x", "parameters": {"properties": {"a": {"examples": [{"text": LONG}]}}}},
+    ):
+        described = json.dumps([{"type": "function", "function": tool}])
+        (hit,) = benchmarks.hits(trace_text(trace.model_copy(update={"tools": described})))
+        assert (hit.item, hit.where, hit.words) == ("h", "tools", 17)
+    (hit,) = benchmarks.hits(question_text(item("Hi.", "r", offered=described)))
+    assert (hit.row, hit.where) == ("r", "tools")
+    history = (Message(role="system", content=f"For example: {LONG}"),)
+    (hit,) = benchmarks.hits(question_text(item("Hi.", "r", history=history)))
+    assert hit.where == "history 0 (system)"
+
+
+SCHEMA = {
+    "name": "get_current_weather",
+    "parameters": {
+        "type": "object",
+        "properties": {"location": {"type": "string", "description": "The city and state, e.g. Oslo"}},
+        "required": ["location"],
+    },
+}
+
+
+def test_a_schema_s_own_words_are_nobody_s() -> None:
+    pasted = item(f"Which function is this: {json.dumps(SCHEMA)}?")
+    benchmarks = Benchmarks({"": [pasted]})
+    shown = json.dumps([SCHEMA], indent=2)
+    assert described_tools(shown) == "The city and state, e.g. Oslo"
+    system = f"You have tools.\n<tools>\n{shown}\n</tools>\nWrite {{'name': NAME}} or {{\"name\": NAME}}."
+    assert described_system(system).split() == [
+        "You",
+        "have",
+        "tools.",
+        "<tools>",
+        "[",
+        "The",
+        "city",
+        "and",
+        "state,",
+        "e.g.",
+        "Oslo",
+        "]",
+        "</tools>",
+        "Write",
+        "{'name':",
+        "NAME}",
+        "or",
+        '{"name":',
+        "NAME}.",
+    ]
+    given = TrainingText(
+        "r", (), (), (("system", described_system(system)), ("tools", described_tools(shown)))
     )
-    assert not benchmarks.hits(trace_text(trace.model_copy(update={"tools": described})))
+    assert not benchmarks.hits(given)
+    assert benchmarks.hits(row(f"And? {json.dumps(SCHEMA)}"))
+    assert described_tools("no JSON at all") == "no JSON at all"
+    assert described_system('{"city": "Oslo"} and {{') == '{"city": "Oslo"} and {{'
+
+
+def test_what_suites_system_texts_say_too_is_a_phrase_of_prompts() -> None:
+    phrase = "You are a helpful assistant."
+    system = (Message(role="system", content=f"{phrase} Be kind."),)
+    asks_it, other = (
+        item(phrase, "asks it"),
+        item("What is the capital of France?", "capital", history=system),
+    )
+    benchmarks = Benchmarks({"": [asks_it, other]})
+
+    def hits(text: str) -> list[str]:
+        return [one.item for one in benchmarks.hits(TrainingText("r", (), (), (("system", text),)))]
+
+    assert hits(f"{phrase} You have tools.") == []
+    assert hits("An example. What is the capital of France? It is Paris.") == ["capital"]
+    assert [one.item for one in benchmarks.hits(row(phrase))] == ["asks it"]
+    assert [
+        one.item for one in Benchmarks({"": [asks_it]}).hits(TrainingText("r", (), (), (("system", phrase),)))
+    ] == ["asks it"]
 
 
 def test_every_item_of_every_suite_is_named_once_with_its_longest_run() -> None:

@@ -56,8 +56,15 @@ def view_golds(golds: tuple[str, ...], texts: TextTable) -> dict[str, JsonValue]
 
 
 def view_side(item: EvaluationItem, trace: Trace, texts: TextTable) -> dict[str, JsonValue]:
-    """`view_trace`, with the verdict of the evaluation: its category or its failed calls, in words."""
-    return view_trace(trace, texts) | {
+    """`view_trace`, with the verdict of the evaluation: its category or its failed calls, in words.
+
+    `executed` stands where the calls were executed beside being compared: `correct` (None: they could not be) and
+    `note`, why not.
+    """
+    view = view_trace(trace, texts)
+    if item.executed_correct is not None or item.execution_note:
+        view["executed"] = {"correct": item.executed_correct, "note": texts.add(item.execution_note)}
+    return view | {
         "correct": item.correct,
         "answer": None if item.answer is None else texts.add(item.answer),
         "fault": fault_of(item),

@@ -197,7 +197,8 @@ class StatefulApis(Closing):
             for key in sorted(needed - self._alive):
                 world = self._worlds[key]
                 try:
-                    replies = self._ask([world.begin, *world.calls])
+                    # each of them may idle as long as it did at first
+                    replies = self._ask([world.begin, *world.calls], patience=1 + len(world.calls))
                 except ProcessEndedError:
                     break
                 if any(reply["status"] == "memory" for reply in replies):
@@ -216,7 +217,7 @@ class StatefulApis(Closing):
             path = class_source(self.package, failed[0])
             raise InputError(f"{path}: can't be imported: {reasons[failed[0]]}")
 
-    def _ask(self, requests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    def _ask(self, requests: Sequence[dict[str, Any]], *, patience: int = 1) -> list[dict[str, Any]]:
         """The process's replies; the last one may say that memory did not suffice.
 
         Raises:
@@ -224,7 +225,7 @@ class StatefulApis(Closing):
             NotJsonError: JSON can't hold a request; nothing was asked.
         """
         try:
-            return self._process.ask(requests)
+            return self._process.ask(requests, patience=patience)
         except ProcessEndedError:
             self.close()
             raise

@@ -11,12 +11,13 @@ v3 (its last form, after the executable groups were retired):
 Both: multi_turn = mean of its four groups, irrelevance = mean(irrelevance, live_irrelevance),
 relevance = live_relevance, agentic = mean(mean of web search's two, mean of memory's three).
 
-The official table counts a group that was not run as 0. Here what needs it is None, and says which it lacks. Where
+The official table counts a group that was not run as 0. Here what needs it is None, and says which it lacks. So v4 has
+no overall: its agentic groups ask the live web and stores of memories, and no suite of ingest is of them. Where
 a turn can't be parsed, the official checker sees no call, which is right on irrelevance; here it is wrong, and the
 official numbers stand beside.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +69,8 @@ _AGENTIC = Mean(
         Mean(("memory_kv", "memory_vector", "memory_rec_sum")),
     )
 )
+NAMED = 4  # groups in a sentence, so that it stays one line or two
+AGENTIC_SHARE = 0.4  # of v4's overall
 _V4_NON_LIVE, _V4_LIVE = Mean(_NON_LIVE), Mean(_LIVE, "items")
 _V3_NON_LIVE = Mean((*_NON_LIVE, "irrelevance"))
 _V3_LIVE = Mean((*_LIVE, "live_irrelevance", "live_relevance"), "items")
@@ -75,7 +78,8 @@ _BOTH = {"multi_turn": _MULTI_TURN, "relevance": _RELEVANCE, "irrelevance": _IRR
 VERSIONS: Mapping[str, Mapping[str, Mean]] = {
     "v4": {
         "overall": Mean(
-            (_V4_NON_LIVE, _V4_LIVE, _IRRELEVANCE, _MULTI_TURN, _AGENTIC), (0.1, 0.1, 0.1, 0.3, 0.4)
+            (_V4_NON_LIVE, _V4_LIVE, _IRRELEVANCE, _MULTI_TURN, _AGENTIC),
+            (0.1, 0.1, 0.1, 0.3, AGENTIC_SHARE),
         ),
         "non_live": _V4_NON_LIVE,
         "live": _V4_LIVE,
@@ -104,7 +108,8 @@ def bfcl_scores(items: Iterable[EvaluationItem], version: str = "v4") -> dict[st
     """The table of one run; items of other suites are left out.
 
     Keys: version; overall, non_live, live, multi_turn, relevance, irrelevance (in [0, 1], or None); official (the
-    same six with parse failures right on irrelevance); missing (for each None, the groups that it lacks); groups
+    same six with parse failures right on irrelevance); missing (for each None, the groups that it lacks);
+    no_overall (why there is none, a sentence; empty where there is); groups
     ({name: accuracy, items, parse_failures}; the executable groups count in no mean); partial (groups of which
     fewer than all items were judged); parse_failures (items with a turn that can't be parsed).
 
@@ -130,6 +135,7 @@ def bfcl_scores(items: Iterable[EvaluationItem], version: str = "v4") -> dict[st
         **table(ours),
         "official": table(theirs),
         "missing": {name: lacking for name, lacking in missing.items() if lacking},
+        "no_overall": _no_overall(version, missing["overall"]),
         "groups": {
             name: {"accuracy": ours[name], "items": group.items, "parse_failures": group.unparsed}
             for name, group in groups.items()
@@ -137,6 +143,23 @@ def bfcl_scores(items: Iterable[EvaluationItem], version: str = "v4") -> dict[st
         "partial": [name for name, group in groups.items() if group.items < GROUP_SIZES.get(name, 0)],
         "parse_failures": sum(group.unparsed for group in groups.values()),
     }
+
+
+def _no_overall(version: str, lacking: Sequence[str]) -> str:
+    """Why there is no overall: what was not judged and can't be here, and what was merely not asked for."""
+    if not lacking:
+        return ""
+    agentic = set(_groups_of(_AGENTIC))
+    reasons = []
+    if agentic & set(lacking):
+        reasons.append(
+            f"{100 * AGENTIC_SHARE:.0f} % of it are web search and memory, which are no suites here, for they ask the "
+            "live web (`whetstone bfcl-handler` lets the official command judge them)"
+        )
+    if others := [name for name in lacking if name not in agentic]:
+        more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
+        reasons.append(f"not judged: {', '.join(others[:NAMED])}{more}")
+    return f"BFCL {version} has no overall here: {'; '.join(reasons)}."
 
 
 def _count(items: Iterable[EvaluationItem]) -> dict[str, _Group]:

@@ -1,4 +1,8 @@
-"""One process of `serve`, asked one JSON line at a time, each with a deadline."""
+"""One process of `serve`, asked one JSON line at a time; how long it takes on a busy machine decides nothing.
+
+It ends itself when a request takes too many of the processor's seconds. Here it is ended when it is idle for too long:
+asleep, say. A process that waits for a processor or a disk is not idle, however long that is.
+"""
 
 import json
 import os
@@ -6,21 +10,22 @@ import select
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 SERVE = Path(__file__).with_name("serve.py")
 _CHUNK = 1 << 16
+_LOOKS = 20  # at a process before it has been idle for too long
+_BUSY = "RD"  # states of Linux: running or waiting for a processor, and waiting for a disk
 
 
 @dataclass(frozen=True)
 class CodeLimits:
     """What one request may take.
 
-    cpu_seconds: of the processor. seconds: until its reply. memory_bytes: address space of the process.
-    reply_characters: length of a reply. start_seconds: for importing the classes.
+    cpu_seconds: of the processor. seconds: idle before its reply. memory_bytes: address space of the process.
+    reply_characters: length of a reply. start_seconds: idle while the classes are imported.
     """
 
     cpu_seconds: int = 10
@@ -39,7 +44,7 @@ class CodeLimits:
 
 
 class ProcessEndedError(Exception):
-    """The process gave no reply and is gone. timeout: because of a limit on time."""
+    """The process gave no reply and is gone. timeout: because of a limit on the processor's time, or on idling."""
 
     def __init__(self, reason: str, *, timeout: bool) -> None:
         super().__init__(reason)
@@ -71,23 +76,23 @@ class CodePipe:
         self._unread = b""
 
     def ask(self, request: object, seconds: float) -> Any:
-        """The reply to one line.
+        """The reply to one line. seconds: how long the process may be idle.
 
         Raises:
             NotJsonError: JSON can't hold the request; nothing was sent.
-            ProcessEndedError: no reply in `seconds`, or the process ended; it is dead then.
+            ProcessEndedError: it was idle for longer, or the process ended; it is dead then.
         """
         try:
             data = json.dumps(request, allow_nan=False).encode() + b"\n"
         except (ValueError, TypeError, RecursionError) as error:
             raise NotJsonError(str(error)) from None
-        deadline = time.monotonic() + seconds
+        patience = _Patience(self._process.pid, seconds)
         try:
-            self._write(data, deadline)
-            line = self._read_line(deadline)
+            self._write(data, patience)
+            line = self._read_line(patience)
         except TimeoutError:
             self.kill()
-            raise ProcessEndedError(f"no reply within {seconds:g} seconds", timeout=True) from None
+            raise ProcessEndedError(f"no reply, and idle for {seconds:g} seconds", timeout=True) from None
         except (EOFError, BrokenPipeError):
             code = self._exit_code()
             self.kill()
@@ -113,23 +118,50 @@ class CodePipe:
             self.kill()
             return self._process.returncode
 
-    def _write(self, data: bytes, deadline: float) -> None:
+    def _write(self, data: bytes, patience: "_Patience") -> None:
         view = memoryview(data)
         while view:
-            _, ready, _ = select.select([], [self._requests], [], max(0.0, deadline - time.monotonic()))
-            if not ready:
-                raise TimeoutError
+            patience.wait(self._requests, select.POLLOUT)
             view = view[os.write(self._requests, view[:_CHUNK]) :]
 
-    def _read_line(self, deadline: float) -> bytes:
+    def _read_line(self, patience: "_Patience") -> bytes:
         parts = [self._unread]
         while b"\n" not in parts[-1]:
-            ready, _, _ = select.select([self._replies], [], [], max(0.0, deadline - time.monotonic()))
-            if not ready:
-                raise TimeoutError
+            patience.wait(self._replies, select.POLLIN)
             chunk = os.read(self._replies, _CHUNK)
             if not chunk:
                 raise EOFError
             parts.append(chunk)
         line, _, self._unread = b"".join(parts).partition(b"\n")
         return line
+
+
+class _Patience:
+    """Waits for a pipe for as long as the process at its other end is not idle for more than `seconds` in all."""
+
+    def __init__(self, process: int, seconds: float) -> None:
+        self._process = process
+        self._step = seconds / _LOOKS
+        self._left = _LOOKS
+
+    def wait(self, descriptor: int, events: int) -> None:
+        """Return when the pipe can be read or written, or is closed.
+
+        Raises:
+            TimeoutError: the process was found idle too often.
+        """
+        poll = select.poll()  # select.select takes no descriptor above 1023
+        poll.register(descriptor, events)
+        while not poll.poll(1000 * self._step):
+            self._left -= not _is_busy(self._process)
+            if self._left <= 0:
+                raise TimeoutError
+
+
+def _is_busy(process: int) -> bool:
+    """Whether it runs, or would if it could; False where the system does not tell."""
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] in _BUSY

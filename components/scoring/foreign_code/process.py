@@ -55,8 +55,8 @@ class CodeProcess:
         self._started()
         return self._greeting
 
-    def ask(self, requests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The replies; the last one may say that memory did not suffice.
+    def ask(self, requests: Sequence[dict[str, Any]], *, patience: int = 1) -> list[dict[str, Any]]:
+        """The replies; the last one may say that memory did not suffice. patience: so many times a request's idle time.
 
         Raises:
             ProcessEndedError: no reply; all that the process knew went with it.
@@ -64,7 +64,9 @@ class CodeProcess:
             InputError: as `greeting`.
         """
         try:
-            replies: list[dict[str, Any]] = self._started().ask(list(requests), self._limits.seconds)
+            replies: list[dict[str, Any]] = self._started().ask(
+                list(requests), patience * self._limits.seconds
+            )
         except ProcessEndedError:
             self.close()
             raise

@@ -45,6 +45,14 @@ function drawItem(entry, sideNames, texts) {
     return [element("h5", "", "Answer"), given ? element("p", "answer", given) : element("p", "none", "no answer")];
   }
 
+  // The verdict by executing the calls, beside that by comparing them.
+  function executed(found) {
+    if (!found) return [];
+    const [tag, said] = found.correct === null ? ["", "not executable"] : found.correct ? ["good", "✓ right"] : ["bad", "✕ wrong"];
+    const note = texts[found.note];
+    return [element("h5", "", "By executing the calls"), element("p", "executed", element("span", `tag ${tag}`, element("b", "", said)), note ? ` ${note}` : "")];
+  }
+
   function drawSide(name, side) {
     const tone = side.correct === null ? "neutral" : side.correct ? "good" : "bad";
     const verdict = side.correct === null ? "not judged" : side.correct ? "✓ right" : `✕ ${side.fault || "wrong"}`;
@@ -54,6 +62,7 @@ function drawItem(entry, sideNames, texts) {
       ...answer(side),
       element("h5", "", "Parsed calls"),
       calls.length ? element("ol", "parsed", ...calls) : element("p", "none", "no call"),
+      ...executed(side.executed),
       element("h5", "", "Output"),
       ...side.blocks.slice(shared).filter(says).map(block), sameTools ? "" : tools(side));
   }
