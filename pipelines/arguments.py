@@ -3,7 +3,7 @@
 import functools
 import importlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -15,13 +15,14 @@ from components.contracts.methods import METHODS, check_kind, method_names
 from components.contracts.nearest import nearest
 from components.contracts.settings import StageSettings, merged
 from pipelines.catalog import PIPELINES
-from pipelines.compile import compiled_path
+from pipelines.compile import compile_pipeline, compiled_path
 
 LOCAL_KEYS = ("preset", "corpus")
 DEMO = "demo"  # as a preset: the pipeline's own demo, questions included
 SETTINGS = "_settings"
 ROUNDS = "rounds"
 WITHOUT = "without"
+WITH = "with"
 OF_STAGE = (SETTINGS, "_image", "_accelerators")  # how the names of a stage's own parameters end
 
 
@@ -30,7 +31,7 @@ class Arguments:
     """What a run was given: the pipeline's parameters by name, and what only the local run reads.
 
     pipeline: the one that runs, which rounds=K turns into another; rounds: how many it has, 0 without.
-    without: the parts of the pipeline that are left out.
+    without: the parts of the pipeline that are left out; also: those that are there on demand alone.
     preset: as it was written, so `demo` for the demo of any pipeline; empty when none was.
     """
 
@@ -40,13 +41,17 @@ class Arguments:
     preset: str
     corpus: str = ""
     without: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
 
 @functools.cache
 def declared_parameters(pipeline: str) -> dict[str, dict[str, Any]]:
     """The pipeline's parameters as its compiled YAML declares them: name -> KFP's definition."""
-    with compiled_path(pipeline).open(encoding="ascii") as file:
-        spec = next(iter(yaml.safe_load_all(file)))
+    return _root_parameters(compiled_path(pipeline).read_text(encoding="ascii"))
+
+
+def _root_parameters(package: str) -> dict[str, dict[str, Any]]:
+    spec = next(iter(yaml.safe_load_all(package)))
     return cast(dict[str, dict[str, Any]], spec["root"]["inputDefinitions"]["parameters"])
 
 
@@ -66,7 +71,7 @@ def parse_arguments(pipeline: str, words: Sequence[str]) -> Arguments:
     A stage's settings start at the preset (where the stage has it), then its dotted overrides apply. A
     whole `<stage>_settings` replaces the preset. Without a preset the pipeline's own holds, if it has one.
     `preset=demo` is the pipeline's demo, `rounds=K` the pipeline K times over, `without=PART,PART` the pipeline
-    without them. Settings come back as canonical JSON.
+    without them, `with=PART` the pipeline with what it has on demand. Settings come back as canonical JSON.
 
     Raises:
         InputError: a word without `=`, an unknown key (the nearest is offered), a key given twice, or
@@ -75,7 +80,8 @@ def parse_arguments(pipeline: str, words: Sequence[str]) -> Arguments:
     pairs = _split(words)
     pipeline, rounds = in_rounds(pipeline, pairs.pop(ROUNDS, None))
     without = parts_of(pipeline, pairs.pop(WITHOUT, ""))
-    declared = parameters_without(pipeline, without)
+    also = on_demand_of(pipeline, pairs.pop(WITH, ""))
+    declared = parameters_of_form(pipeline, without, also)
     stages = [name.removesuffix(SETTINGS) for name in declared if name.endswith(SETTINGS)]
     whole: dict[str, str] = {}
     overrides: dict[str, dict[str, str]] = {stage: {} for stage in stages}
@@ -86,7 +92,7 @@ def parse_arguments(pipeline: str, words: Sequence[str]) -> Arguments:
         elif key in declared or key in LOCAL_KEYS:
             whole[key] = value
         else:
-            known = [*declared, *LOCAL_KEYS, ROUNDS, WITHOUT, *(f"{stage}.{path}" for stage in stages)]
+            known = [*declared, *LOCAL_KEYS, ROUNDS, WITHOUT, WITH, *(f"{stage}.{path}" for stage in stages)]
             raise InputError(f"unknown parameter {key!r}{nearest(key, known)}; see `whetstone run --help`")
 
     preset = whole.pop("preset", "")
@@ -101,7 +107,7 @@ def parse_arguments(pipeline: str, words: Sequence[str]) -> Arguments:
         parameters[stage + SETTINGS] = cls.parse(text).canonical()
     for key, value in whole.items():
         parameters[key] = _typed(key, value, declared[key]["parameterType"])
-    return Arguments(pipeline, rounds, parameters, preset, corpus, without)
+    return Arguments(pipeline, rounds, parameters, preset, corpus, without, also)
 
 
 def parts_of(pipeline: str, text: str) -> tuple[str, ...]:
@@ -110,25 +116,51 @@ def parts_of(pipeline: str, text: str) -> tuple[str, ...]:
     Raises:
         InputError: the pipeline has no such part; the nearest is offered.
     """
-    parts = PIPELINES[pipeline].parts
+    able = [name for name, one in PIPELINES.items() if one.parts]
+    return _named_parts(
+        pipeline, WITHOUT, text, PIPELINES[pipeline].parts, f"leave out; expected {' or '.join(able)}"
+    )
+
+
+def on_demand_of(pipeline: str, text: str) -> tuple[str, ...]:
+    """The parts on demand that a text asks for, comma separated.
+
+    Raises:
+        InputError: the pipeline has no such part; the nearest is offered.
+    """
+    able = [name for name, one in PIPELINES.items() if one.on_demand]
+    return _named_parts(
+        pipeline, WITH, text, PIPELINES[pipeline].on_demand, f"add; expected {' or '.join(able)}"
+    )
+
+
+def _named_parts(
+    pipeline: str, key: str, text: str, known: Collection[str], otherwise: str
+) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    if names and not parts:
-        able = [name for name, one in PIPELINES.items() if one.parts]
-        raise InputError(f"without: {pipeline} has no parts to leave out; expected {' or '.join(able)}")
+    if names and not known:
+        raise InputError(f"{key}: {pipeline} has no parts to {otherwise}")
     for name in names:
-        if name not in parts:
-            known = ", ".join(parts)
+        if name not in known:
             raise InputError(
-                f"without: {pipeline} has no part {name!r}{nearest(name, parts)}; known: {known}"
+                f"{key}: {pipeline} has no part {name!r}{nearest(name, known)}; known: {', '.join(known)}"
             )
     return names
 
 
-def parameters_without(pipeline: str, without: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The pipeline's parameters but those of the stages that go with the parts left out."""
+def parameters_of_form(
+    pipeline: str, without: Sequence[str] = (), also: Sequence[str] = ()
+) -> dict[str, dict[str, Any]]:
+    """The pipeline's parameters but those of the stages that go with the parts left out, with those on demand."""
     gone = {stage for part in without for stage in PIPELINES[pipeline].parts[part]}
     names = {f"{stage}{ending}" for stage in gone for ending in OF_STAGE}
-    return {name: told for name, told in declared_parameters(pipeline).items() if name not in names}
+    declared = _parameters_with(pipeline, tuple(also)) if also else declared_parameters(pipeline)
+    return {name: told for name, told in declared.items() if name not in names}
+
+
+@functools.cache
+def _parameters_with(pipeline: str, also: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    return _root_parameters(compile_pipeline(pipeline, also=also))
 
 
 def in_rounds(pipeline: str, rounds: str | None) -> tuple[str, int]:

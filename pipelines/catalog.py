@@ -28,7 +28,8 @@ class PipelineFacts:
     demo_questions, demo_preset: what the word `preset=demo` stands for, with demo_settings laid over the
     preset: by stage, what this pipeline needs of it. rounds: how many the committed file has; 0 for a pipeline
     without, most_rounds: how many it can have at most. in_rounds: the pipeline that is this one several times.
-    parts: what can be left out when compiling, by name: the stages that go with it.
+    parts: what can be left out when compiling, by name: the stages that go with it. on_demand: stages that the
+    committed file does not have.
     """
 
     demo_questions: str
@@ -39,22 +40,26 @@ class PipelineFacts:
     rounds: int = 0
     most_rounds: int = 32  # each adds up to eight tasks
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    on_demand: tuple[str, ...] = ()
     in_rounds: str = ""
 
 
 _ITERATED = ("mcts", "dpo", "rounds")  # DPO has no pairs without the search, which is of no use without DPO
 _SEARCHED: Mapping[str, JsonValue] = {"search_share": 0.25, "validation_share": 0.15}
+_REGRESSION = ("regression",)  # two more evaluations for promotion, in an image that is large
 COMPARISON = Shown("promotion", "comparison", "comparison/1")
 TABLE = Shown("ablation", "comparison", "ablation/1")
 
 PIPELINES: Mapping[str, PipelineFacts] = {
     "self_training": PipelineFacts(
+        on_demand=_REGRESSION,
         demo_questions="demo://",
         demo_preset="demo",
         shown=(COMPARISON, Shown("dpo", "adapter", "adapter/1", "adapter")),
         in_rounds="self_training_rounds",
     ),
     "self_training_rounds": PipelineFacts(
+        on_demand=_REGRESSION,
         demo_questions="demo://",
         demo_preset="demo",
         shown=(
@@ -77,6 +82,7 @@ PIPELINES: Mapping[str, PipelineFacts] = {
         },
     ),
     "tl_training": PipelineFacts(
+        on_demand=_REGRESSION,
         demo_questions="demo://calls",
         demo_preset="demo_calls",
         shown=(COMPARISON, Shown("ppo", "adapter", "adapter/1", "adapter")),
@@ -89,6 +95,7 @@ PIPELINES: Mapping[str, PipelineFacts] = {
         preset="tl-training",
     ),
     "itool": PipelineFacts(
+        on_demand=_REGRESSION,
         demo_questions="demo://calls",
         demo_preset="demo_calls",
         demo_settings={
@@ -121,6 +128,7 @@ PIPELINES: Mapping[str, PipelineFacts] = {
         preset="itool",
     ),
     "whetstone": PipelineFacts(
+        on_demand=_REGRESSION,
         demo_questions="demo://calls",
         demo_preset="demo_calls",
         demo_settings={

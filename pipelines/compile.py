@@ -26,18 +26,22 @@ def compiled_path(pipeline: str) -> Path:
     return COMPILED / f"{pipeline}.yaml"
 
 
-def package_path(pipeline: str, rounds: int, folder: Path, *, without: Sequence[str] = ()) -> Path:
+def package_path(
+    pipeline: str, rounds: int, folder: Path, *, without: Sequence[str] = (), also: Sequence[str] = ()
+) -> Path:
     """The compiled YAML of a pipeline: the committed file, or one made in `folder` for other rounds or parts."""
-    if rounds == PIPELINES[pipeline].rounds and not without:
+    if rounds == PIPELINES[pipeline].rounds and not without and not also:
         return compiled_path(pipeline)
-    return write_package(pipeline, rounds, folder / f"{pipeline}.yaml", without=without)
+    return write_package(pipeline, rounds, folder / f"{pipeline}.yaml", without=without, also=also)
 
 
-def compile_pipeline(pipeline: str, rounds: int = 0, *, without: Sequence[str] = ()) -> str:
+def compile_pipeline(
+    pipeline: str, rounds: int = 0, *, without: Sequence[str] = (), also: Sequence[str] = ()
+) -> str:
     """Compile and strictly check one pipeline; the same source gives the same bytes.
 
-    rounds: another number of them than the committed one's; 0 leaves that. without: parts that are left out, by
-    their names in the catalog.
+    rounds: another number of them than the committed one's; 0 leaves that. without: parts that are left out, also:
+    parts that are there on demand alone, by their names in the catalog.
 
     Raises:
         InputError: no pipeline has that name, or nothing of it is left.
@@ -53,6 +57,8 @@ def compile_pipeline(pipeline: str, rounds: int = 0, *, without: Sequence[str] =
         function = module.unrolled(rounds or PIPELINES[pipeline].rounds, without)
     elif rounds:
         function = module.unrolled(rounds)
+    if also:
+        function = function.with_stages(also)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pipeline.yaml"
         compiler.Compiler().compile(function, str(path))
@@ -70,13 +76,15 @@ def write_compiled(pipeline: str) -> Path:
     return path
 
 
-def write_package(pipeline: str, rounds: int, path: Path, *, without: Sequence[str] = ()) -> Path:
-    """Compile a pipeline, with so many rounds (0: it has none) and without some parts, into a file.
+def write_package(
+    pipeline: str, rounds: int, path: Path, *, without: Sequence[str] = (), also: Sequence[str] = ()
+) -> Path:
+    """Compile a pipeline, with so many rounds (0: it has none), without some parts and with others, into a file.
 
     Raises:
         InputError: the file can't be written, or nothing of the pipeline is left.
     """
-    text = compile_pipeline(pipeline, rounds, without=without)
+    text = compile_pipeline(pipeline, rounds, without=without, also=also)
     try:
         path.write_text(text, encoding="ascii", newline="\n")
     except OSError as error:

@@ -8,6 +8,7 @@ from kfp import dsl
 
 from components.contracts.images import image
 from components.contracts.methods import METHODS
+from pipelines.resources import pipeline_config
 from pipelines.tasks import Run
 
 TITLES = {
@@ -20,6 +21,8 @@ TITLES = {
     "mcts": "the search",
     "rounds": "the judge between rounds",
     "ablation": "the table",
+    "regression": "the regression sets",
+    "run_report": "the report on how the run ended",
 }
 ACCELERATED = {
     "trace_generation": "each trace generation shard",
@@ -28,6 +31,7 @@ ACCELERATED = {
     "ppo": "each PPO",
     "mcts": "each search",
     "evaluation": "each evaluation",
+    "regression": "each judgement on the regression sets",
 }
 METHOD = ("method", "sft", "Ways of training, comma separated: sft, dpo; the others hand their adapter on.")
 KIND = (
@@ -42,6 +46,9 @@ PUBLISH = (
 )
 
 PUBLISHING = "publication"  # the stage that does it; it has no settings
+ITEM = "loop-item-param"  # how KFP calls the items of a loop over constants
+STAGES = "Stages"  # what people see of all of them together
+REPORTING = "run_report"  # the last stage of every run, which has none either
 
 Parameter = tuple[str, Any, str]  # name, default, description; all are texts
 
@@ -62,30 +69,55 @@ def declared(
 
     stages: those with settings, in the order in which they run; each gets the parameters `<stage>_settings`,
     `<stage>_image` and, where it uses one, `<stage>_accelerators`. choices: further parameters; with PUBLISH comes
-    the image of PUBLISHING.
-    preset: what the settings' defaults name; empty leaves the stages' own defaults.
+    the image of PUBLISHING. After them, whatever became of them, REPORTING runs.
+    preset: what the settings' defaults name; empty leaves the stages' own defaults. What is made has `with_stages`,
+    which gives the same pipeline with stages on demand.
     """
 
     def make(add_tasks: Callable[[Run], None]) -> Any:
         parameters, descriptions = _parameters(stages, choices, preset)
 
         def pipeline(*values: Any) -> None:
-            add_tasks(Run(dict(zip(descriptions, values, strict=True))))
+            run = Run(dict(zip(descriptions, values, strict=True)))
+            with dsl.ExitHandler(run.report(display_name), name=STAGES):
+                add_tasks(run)
 
         pipeline.__name__ = add_tasks.__name__
         pipeline.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         told = "\n".join(f"    {key}: {text}" for key, text in descriptions.items())
         pipeline.__doc__ = f"{inspect.getdoc(add_tasks)}\n\nArgs:\n{told}\n"
-        return dsl.pipeline(name=name, display_name=display_name)(pipeline)
+        in_kfp = dsl.pipeline(name=name, display_name=display_name, pipeline_config=pipeline_config())
+        made = _without_items(in_kfp(pipeline))
+
+        def with_stages(more: Sequence[str]) -> Any:
+            return declared(name, display_name, (*stages, *more), *choices, preset=preset)(add_tasks)
+
+        made.with_stages = with_stages
+        return made
 
     return make
+
+
+def _without_items(made: Any) -> Any:
+    """The pipeline, its groups asking it for no item of the loops inside them.
+
+    KFP 2.17 hands the parts of an item of a loop over constants to all groups around the loop, from outside, where
+    nobody has them; what is inside gets them from the loop.
+    """
+    spec = made.pipeline_spec
+    for task in spec.root.dag.tasks.values():
+        given = task.inputs.parameters
+        for name in [key for key in given if given[key].component_input_parameter.startswith(ITEM)]:
+            del given[name]
+            del spec.components[task.component_ref.name].input_definitions.parameters[name]
+    return made
 
 
 def _parameters(
     stages: Sequence[str], choices: Sequence[Parameter], preset: str
 ) -> tuple[list[inspect.Parameter], dict[str, str]]:
     settings = f'{{"preset":"{preset}"}}' if preset else "{}"
-    images = [*stages, *([PUBLISHING] if PUBLISH in choices else [])]
+    images = [*stages, *([PUBLISHING] if PUBLISH in choices else []), REPORTING]
     texts: list[Parameter] = [
         (
             "questions",
@@ -136,6 +168,7 @@ def _parameters(
         ),
         ("tools_secret", str, "whetstone-tools", "Secret with WHETSTONE_TOOLS_TOKEN; may be absent."),
         ("model_secret", str, "whetstone-model", "Secret with HF_TOKEN and OPENAI_API_KEY; may be absent."),
+        ("registry_secret", str, "whetstone-registry", "Pull secret of the images' registry; may be absent."),
     ]
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     made = [inspect.Parameter(name, kind, default=value, annotation=of) for name, of, value, _ in typed]

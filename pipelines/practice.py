@@ -36,12 +36,19 @@ def practising(name: str, *, with_adapter: bool = False) -> Any:
         store_secret: str,
         tools_secret: str,
         model_secret: str,
+        registry_secret: str,
         method: str,
         adapter: dsl.Input[Model] = None,
     ) -> list[Dataset]:
         """Let the policy answer every shard of the training questions; gives the traces, one artifact a shard."""
         placement = Placement(
-            accelerator_type, node_selector, tolerations, store_secret, tools_secret, model_secret
+            accelerator_type,
+            node_selector,
+            tolerations,
+            store_secret,
+            tools_secret,
+            model_secret,
+            registry_secret,
         )
         given = {"adapter": adapter} if with_adapter else {}
         with dsl.ParallelFor(shards, name="shards") as shard:
@@ -60,6 +67,7 @@ def practising(name: str, *, with_adapter: bool = False) -> Any:
                 name,
                 read_resources()["trace_generation"],
                 placement,
+                stage="trace_generation",
                 image=image,
                 accelerators=accelerators,
             )

@@ -11,6 +11,7 @@ from components.evaluation.component import evaluation
 from components.preferences.component import preferences
 from components.promotion.component import promotion
 from components.publication.component import publication
+from components.regression.component import regression
 from components.sft.component import sft
 from pipelines.tasks import Run
 
@@ -83,8 +84,15 @@ def prove(run: Run, ingested: PipelineTask, taught: Taught, title: str) -> None:
 def promote(run: Run, *, adapter: Any, **compared: Any) -> None:
     """Add promotion of `adapter`, and its publication, which runs only when promotion says so.
 
-    compared: promotion's other inputs.
+    compared: promotion's other inputs. In a pipeline with regression, that of the base model and of `adapter` too.
     """
+    if "regression_settings" in run.given:
+        before = run.add(regression, "Regression before", title="base model")
+        after = run.add(regression, "Regression after", adapter=adapter, title="after")
+        compared |= {
+            "regression_before": before.outputs["evaluation"],
+            "regression_after": after.outputs["evaluation"],
+        }
     decided = run.add(promotion, "Promotion", adapter=adapter, **compared)
     # kfp.local reads no condition whose value has quotes in it, and this one has none.
     with dsl.If(decided.outputs["Output"] == "promoted", name="promoted"):

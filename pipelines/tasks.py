@@ -10,6 +10,7 @@ from kfp.dsl import PipelineTask
 from components.error_labeling.component import error_labeling
 from components.ingest.component import ingest
 from components.preflight.component import preflight
+from components.run_report.component import run_report
 from components.trace_generation.component import trace_generation
 from pipelines.resources import Placement, equip, read_resources
 
@@ -33,8 +34,10 @@ class Run:
             name,
             read_resources()[stage],
             Placement(**{field.name: self.given[field.name] for field in fields(Placement)}),
+            stage=stage,
             image=self.given[f"{stage}_image"],
             accelerators=self.given.get(f"{stage}_accelerators"),
+            with_secrets=component is not run_report,
         )
 
     def prepare(self, *, validation: bool = False) -> PipelineTask:
@@ -85,6 +88,12 @@ class Run:
             "method": self.given.get("method", ""),
         }
         return practice(**self._shared(practice, stage) | given | _there(inputs)).output
+
+    def report(self, pipeline: str) -> PipelineTask:
+        """Add the report on how the run ended; gives the task for `dsl.ExitHandler`. pipeline: its name for people."""
+        task = self.add(run_report, "Run report", pipeline=pipeline)
+        task.set_caching_options(False)  # the same parameters may end otherwise
+        return task
 
     def _shared(self, component: Any, stage: str) -> dict[str, Any]:
         known = component.component_spec.inputs

@@ -1,12 +1,15 @@
 """The KFP face of the ablation's table."""
 
+from typing import Any
+
 from kfp import dsl
 from kfp.dsl import HTML, Dataset, Input, Markdown, Metrics, Model, Output
 
+from components.contracts.image_contract import check_image
 from components.contracts.images import image
 
 
-@dsl.component(base_image=image("ablation"), install_kfp_package=False)
+@dsl.component(base_image=image("ablation"), install_kfp_package=False, additional_funcs=[check_image])
 def ablation(
     settings: str,
     artifact_store: str,
@@ -73,11 +76,25 @@ def ablation(
         adapter_7: The same.
         adapter_8: The same.
     """
-    from components.ablation.run import run
-
     first, more = (evaluation_1, evaluation_2, evaluation_3, evaluation_4), (evaluation_5, evaluation_6)
     rows = [*(evaluations or ()), *filter(None, (*first, *more, evaluation_7, evaluation_8))]
     trained = (adapter_1, adapter_2, adapter_3, adapter_4, adapter_5, adapter_6, adapter_7, adapter_8)
-    policies = [*(adapters or ()), *filter(None, trained)]
-    inputs = (rows, more_evaluations or (), policies, more_adapters or (), settings, artifact_store)
-    run(*inputs, comparison, metrics, report, table, base, without_tools, overrides)
+    given: dict[str, Any] = {
+        "evaluations": rows,
+        "more_evaluations": more_evaluations or (),
+        "adapters": [*(adapters or ()), *filter(None, trained)],
+        "more_adapters": more_adapters or (),
+        "settings": settings,
+        "artifact_store": artifact_store,
+        "comparison": comparison,
+        "metrics": metrics,
+        "report": report,
+        "table": table,
+        "base": base,
+        "without_tools": without_tools,
+        "overrides": overrides,
+    }
+    check_image("ablation", given)
+    from components.ablation.run import run
+
+    run(**given)

@@ -99,6 +99,8 @@ def argument_helps(docstring: str) -> dict[str, str]:
 def _kind(name: str, annotation: Any) -> tuple[Kind, Any]:
     if annotation in _VALUES:
         return _VALUES[annotation], None
+    if getattr(annotation, "__name__", "") == "PipelineTaskFinalStatus":
+        return "text", None  # a stage that takes it also takes its JSON
     if get_origin(annotation) is Annotated:
         held, direction, *_ = get_args(annotation)
         if getattr(direction, "__name__", "") == "OutputAnnotation":

@@ -3,10 +3,11 @@
 from kfp import dsl
 from kfp.dsl import HTML, ClassificationMetrics, Dataset, Input, Metrics, Output
 
+from components.contracts.image_contract import check_image
 from components.contracts.images import image
 
 
-@dsl.component(base_image=image("error_labeling"), install_kfp_package=False)
+@dsl.component(base_image=image("error_labeling"), install_kfp_package=False, additional_funcs=[check_image])
 def error_labeling(
     traces: Input[list[Dataset]],
     settings: str,
@@ -33,17 +34,18 @@ def error_labeling(
         overrides: JSON object merged over the settings: what one arm of an ablation does otherwise.
         question_set: Artifact questions/1: what the run is judged by, which no trace may hold; absent, nothing is compared.
     """
+    check_image("error_labeling", locals())
     from components.error_labeling.run import run
 
     run(
-        traces,
-        settings,
-        artifact_store,
-        labeled,
-        metrics,
-        classification,
-        report,
-        trajectories,
-        overrides,
-        question_set,
+        traces=traces,
+        settings=settings,
+        artifact_store=artifact_store,
+        labeled=labeled,
+        metrics=metrics,
+        classification=classification,
+        report=report,
+        trajectories=trajectories,
+        overrides=overrides,
+        question_set=question_set,
     )

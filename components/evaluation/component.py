@@ -3,10 +3,11 @@
 from kfp import dsl
 from kfp.dsl import HTML, Dataset, Input, Metrics, Model, Output
 
+from components.contracts.image_contract import check_image
 from components.contracts.images import image
 
 
-@dsl.component(base_image=image("evaluation"), install_kfp_package=False)
+@dsl.component(base_image=image("evaluation"), install_kfp_package=False, additional_funcs=[check_image])
 def evaluation(
     question_set: Input[Dataset],
     base_model: str,
@@ -43,22 +44,23 @@ def evaluation(
         overrides: JSON of settings to change for this run.
         checkpoint_root: s3:// prefix or folder that keeps finished traces; empty keeps none.
     """
+    check_image("evaluation", locals())
     from components.evaluation.run import run
 
     run(
-        question_set,
-        base_model,
-        tools_url,
-        settings,
-        artifact_store,
-        evaluation,
-        metrics,
-        report,
-        adapter,
-        title,
-        split,
-        without_tools,
-        earlier,
-        overrides,
-        checkpoint_root,
+        question_set=question_set,
+        base_model=base_model,
+        tools_url=tools_url,
+        settings=settings,
+        artifact_store=artifact_store,
+        evaluation=evaluation,
+        metrics=metrics,
+        report=report,
+        adapter=adapter,
+        title=title,
+        split=split,
+        without_tools=without_tools,
+        earlier=earlier,
+        overrides=overrides,
+        checkpoint_root=checkpoint_root,
     )

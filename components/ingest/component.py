@@ -3,10 +3,11 @@
 from kfp import dsl
 from kfp.dsl import Dataset, Markdown, Metrics, Output
 
+from components.contracts.image_contract import check_image
 from components.contracts.images import image
 
 
-@dsl.component(base_image=image("ingest"), install_kfp_package=False)
+@dsl.component(base_image=image("ingest"), install_kfp_package=False, additional_funcs=[check_image])
 def ingest(
     questions: str,
     settings: str,
@@ -32,6 +33,16 @@ def ingest(
     Returns:
         The numbers of the shards that trace generation works on, 0 to shards - 1.
     """
+    check_image("ingest", locals())
     from components.ingest.run import run
 
-    return run(questions, settings, artifact_store, question_set, trajectories, metrics, report, validation)
+    return run(
+        questions=questions,
+        settings=settings,
+        artifact_store=artifact_store,
+        question_set=question_set,
+        trajectories=trajectories,
+        metrics=metrics,
+        report=report,
+        validation=validation,
+    )

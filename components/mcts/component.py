@@ -3,10 +3,11 @@
 from kfp import dsl
 from kfp.dsl import HTML, Dataset, Input, Metrics, Model, Output
 
+from components.contracts.image_contract import check_image
 from components.contracts.images import image
 
 
-@dsl.component(base_image=image("mcts"), install_kfp_package=False)
+@dsl.component(base_image=image("mcts"), install_kfp_package=False, additional_funcs=[check_image])
 def mcts(
     question_set: Input[Dataset],
     base_model: str,
@@ -39,20 +40,21 @@ def mcts(
         overrides: JSON object whose keys override those of settings.
         method: Ways of training that the run uses; without mcts in it, there are no trees and no pairs.
     """
+    check_image("mcts", locals())
     from components.mcts.run import run
 
     run(
-        question_set,
-        base_model,
-        tools_url,
-        settings,
-        artifact_store,
-        checkpoint_root,
-        pairs,
-        trees,
-        metrics,
-        report,
-        adapter,
-        overrides,
-        method,
+        question_set=question_set,
+        base_model=base_model,
+        tools_url=tools_url,
+        settings=settings,
+        artifact_store=artifact_store,
+        checkpoint_root=checkpoint_root,
+        pairs=pairs,
+        trees=trees,
+        metrics=metrics,
+        report=report,
+        adapter=adapter,
+        overrides=overrides,
+        method=method,
     )

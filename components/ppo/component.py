@@ -3,10 +3,11 @@
 from kfp import dsl
 from kfp.dsl import HTML, Dataset, Input, Metrics, Model, Output
 
+from components.contracts.image_contract import check_image
 from components.contracts.images import image
 
 
-@dsl.component(base_image=image("ppo"), install_kfp_package=False)
+@dsl.component(base_image=image("ppo"), install_kfp_package=False, additional_funcs=[check_image])
 def ppo(
     labeled: Input[Dataset],
     base_model: str,
@@ -33,7 +34,18 @@ def ppo(
         initial: Artifact adapter/1 to begin with, which is the reference too; absent, the base model.
         method: Ways of training that the run uses; without ppo in it, initial is handed on.
     """
+    check_image("ppo", locals())
     from components.ppo.run import run
 
-    inputs = (labeled, base_model, settings, artifact_store, checkpoint_root)
-    run(*inputs, adapter, metrics, report, initial, method)
+    run(
+        labeled=labeled,
+        base_model=base_model,
+        settings=settings,
+        artifact_store=artifact_store,
+        checkpoint_root=checkpoint_root,
+        adapter=adapter,
+        metrics=metrics,
+        report=report,
+        initial=initial,
+        method=method,
+    )

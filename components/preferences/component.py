@@ -3,10 +3,11 @@
 from kfp import dsl
 from kfp.dsl import HTML, Dataset, Input, Metrics, Output
 
+from components.contracts.image_contract import check_image
 from components.contracts.images import image
 
 
-@dsl.component(base_image=image("preferences"), install_kfp_package=False)
+@dsl.component(base_image=image("preferences"), install_kfp_package=False, additional_funcs=[check_image])
 def preferences(
     labeled: Input[Dataset],
     settings: str,
@@ -29,6 +30,16 @@ def preferences(
         kind: response, conversation or masked_conversation; empty leaves it to the settings.
         method: The run's ways of training; without dpo in it no pair is made. Empty: pairs are made.
     """
+    check_image("preferences", locals())
     from components.preferences.run import run
 
-    run(labeled, settings, artifact_store, pairs, metrics, report, kind, method)
+    run(
+        labeled=labeled,
+        settings=settings,
+        artifact_store=artifact_store,
+        pairs=pairs,
+        metrics=metrics,
+        report=report,
+        kind=kind,
+        method=method,
+    )

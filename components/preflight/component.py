@@ -1,12 +1,15 @@
 """The KFP face of preflight."""
 
+from typing import Any
+
 from kfp import dsl
 from kfp.dsl import Dataset, Input, Markdown, Output
 
+from components.contracts.image_contract import check_image
 from components.contracts.images import image
 
 
-@dsl.component(base_image=image("preflight"), install_kfp_package=False)
+@dsl.component(base_image=image("preflight"), install_kfp_package=False, additional_funcs=[check_image])
 def preflight(
     questions: str,
     base_model: str,
@@ -61,20 +64,27 @@ def preflight(
     """
     import json
 
-    from components.preflight.run import run
-
     stages = {"ingest": ingest_settings, "trace_generation": trace_generation_settings}
     stages |= {"error_labeling": error_labeling_settings, "preferences": preferences_settings}
     stages |= {"sft": sft_settings, "ppo": ppo_settings, "mcts": mcts_settings, "dpo": dpo_settings}
     stages |= {"evaluation": evaluation_settings, "rounds": rounds_settings}
     stages |= {"promotion": promotion_settings, "ablation": ablation_settings}
-    texts = (questions, base_model, tools_url, artifact_store, checkpoint_root, publish_to, settings)
     there = {stage: text for stage, text in stages.items() if text}
-    run(
-        *texts,
-        stage_settings=json.dumps(there),
-        report=report,
-        method=method,
-        kind=kind,
-        question_set=question_set,
-    )
+    given: dict[str, Any] = {
+        "questions": questions,
+        "base_model": base_model,
+        "tools_url": tools_url,
+        "artifact_store": artifact_store,
+        "checkpoint_root": checkpoint_root,
+        "publish_to": publish_to,
+        "settings": settings,
+        "stage_settings": json.dumps(there),
+        "report": report,
+        "method": method,
+        "kind": kind,
+        "question_set": question_set,
+    }
+    check_image("preflight", given)
+    from components.preflight.run import run
+
+    run(**given)

@@ -3,10 +3,11 @@
 from kfp import dsl
 from kfp.dsl import HTML, Dataset, Input, Markdown, Metrics, Model, Output
 
+from components.contracts.image_contract import check_image
 from components.contracts.images import image
 
 
-@dsl.component(base_image=image("promotion"), install_kfp_package=False)
+@dsl.component(base_image=image("promotion"), install_kfp_package=False, additional_funcs=[check_image])
 def promotion(
     before: Input[Dataset],
     after: Input[Dataset],
@@ -44,8 +45,22 @@ def promotion(
     Returns:
         "promoted" or "kept back".
     """
+    check_image("promotion", locals())
     from components.promotion.run import run
 
-    outputs = (comparison, model_card, metrics, report)
-    optional = (between, without_tools, regression_before, regression_after)
-    return run(before, after, adapter, labeled, settings, artifact_store, *outputs, *optional)
+    return run(
+        before=before,
+        after=after,
+        adapter=adapter,
+        labeled=labeled,
+        settings=settings,
+        artifact_store=artifact_store,
+        comparison=comparison,
+        model_card=model_card,
+        metrics=metrics,
+        report=report,
+        between=between,
+        without_tools=without_tools,
+        regression_before=regression_before,
+        regression_after=regression_after,
+    )

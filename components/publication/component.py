@@ -3,10 +3,11 @@
 from kfp import dsl
 from kfp.dsl import Dataset, Input, Markdown, Model, Output
 
+from components.contracts.image_contract import check_image
 from components.contracts.images import image
 
 
-@dsl.component(base_image=image("publication"), install_kfp_package=False)
+@dsl.component(base_image=image("publication"), install_kfp_package=False, additional_funcs=[check_image])
 def publication(
     adapter: Input[Model],
     comparison: Input[Dataset],
@@ -26,6 +27,13 @@ def publication(
     Returns:
         Where the adapter lies now; empty when it was published nowhere.
     """
+    check_image("publication", locals())
     from components.publication.run import run
 
-    return run(adapter, comparison, publish_to, artifact_store, report)
+    return run(
+        adapter=adapter,
+        comparison=comparison,
+        publish_to=publish_to,
+        artifact_store=artifact_store,
+        report=report,
+    )

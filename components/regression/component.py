@@ -3,10 +3,11 @@
 from kfp import dsl
 from kfp.dsl import Dataset, Input, Metrics, Model, Output
 
+from components.contracts.image_contract import check_image
 from components.contracts.images import image
 
 
-@dsl.component(base_image=image("regression"), install_kfp_package=False)
+@dsl.component(base_image=image("regression"), install_kfp_package=False, additional_funcs=[check_image])
 def regression(
     base_model: str,
     settings: str,
@@ -27,6 +28,15 @@ def regression(
         adapter: Artifact adapter/1 to put on the base model; absent, the base model itself.
         title: What reports call this policy; empty names its model and adapter.
     """
+    check_image("regression", locals())
     from components.regression.run import run
 
-    run(base_model, settings, artifact_store, evaluation, metrics, adapter, title)
+    run(
+        base_model=base_model,
+        settings=settings,
+        artifact_store=artifact_store,
+        evaluation=evaluation,
+        metrics=metrics,
+        adapter=adapter,
+        title=title,
+    )

@@ -3,10 +3,11 @@
 from kfp import dsl
 from kfp.dsl import HTML, Dataset, Input, Metrics, Model, Output
 
+from components.contracts.image_contract import check_image
 from components.contracts.images import image
 
 
-@dsl.component(base_image=image("rounds"), install_kfp_package=False)
+@dsl.component(base_image=image("rounds"), install_kfp_package=False, additional_funcs=[check_image])
 def rounds(
     evaluation: Input[Dataset],
     adapter: Input[Model],
@@ -56,9 +57,28 @@ def rounds(
     Returns:
         The method of the next round: this round's, or "none" once rounds ended.
     """
+    check_image("rounds", locals())
     from components.rounds.run import run
 
-    given = (evaluation, adapter, labeled, base, settings, artifact_store)
-    outputs = (history, best, best_labeled, best_evaluation, next_adapter, metrics, report)
-    before = (earlier, best_so_far, best_labeled_so_far, best_evaluation_so_far)
-    return run(*given, *outputs, *before, method, title, noun)
+    return run(
+        evaluation=evaluation,
+        adapter=adapter,
+        labeled=labeled,
+        base=base,
+        settings=settings,
+        artifact_store=artifact_store,
+        history=history,
+        best=best,
+        best_labeled=best_labeled,
+        best_evaluation=best_evaluation,
+        next_adapter=next_adapter,
+        metrics=metrics,
+        report=report,
+        earlier=earlier,
+        best_so_far=best_so_far,
+        best_labeled_so_far=best_labeled_so_far,
+        best_evaluation_so_far=best_evaluation_so_far,
+        method=method,
+        title=title,
+        noun=noun,
+    )

@@ -3,10 +3,11 @@
 from kfp import dsl
 from kfp.dsl import HTML, Dataset, Input, Metrics, Model, Output
 
+from components.contracts.image_contract import check_image
 from components.contracts.images import image
 
 
-@dsl.component(base_image=image("sft"), install_kfp_package=False)
+@dsl.component(base_image=image("sft"), install_kfp_package=False, additional_funcs=[check_image])
 def sft(
     labeled: Input[Dataset],
     base_model: str,
@@ -35,18 +36,19 @@ def sft(
         overrides: JSON object whose keys override those of settings.
         method: Ways of training that the run uses; without sft in it, initial is handed on.
     """
+    check_image("sft", locals())
     from components.sft.run import run
 
     run(
-        labeled,
-        base_model,
-        settings,
-        artifact_store,
-        checkpoint_root,
-        adapter,
-        metrics,
-        report,
-        initial,
-        overrides,
-        method,
+        labeled=labeled,
+        base_model=base_model,
+        settings=settings,
+        artifact_store=artifact_store,
+        checkpoint_root=checkpoint_root,
+        adapter=adapter,
+        metrics=metrics,
+        report=report,
+        initial=initial,
+        overrides=overrides,
+        method=method,
     )

@@ -3,10 +3,13 @@
 from kfp import dsl
 from kfp.dsl import Dataset, Input, Metrics, Model, Output
 
+from components.contracts.image_contract import check_image
 from components.contracts.images import image
 
 
-@dsl.component(base_image=image("trace_generation"), install_kfp_package=False)
+@dsl.component(
+    base_image=image("trace_generation"), install_kfp_package=False, additional_funcs=[check_image]
+)
 def trace_generation(
     question_set: Input[Dataset],
     base_model: str,
@@ -33,17 +36,18 @@ def trace_generation(
         adapter: Artifact adapter/1 to put on the base model; absent, the base model itself.
         method: The run's ways of training; with `none` nothing is sampled and the traces are empty.
     """
+    check_image("trace_generation", locals())
     from components.trace_generation.run import run
 
     run(
-        question_set,
-        base_model,
-        tools_url,
-        settings,
-        artifact_store,
-        shard,
-        traces,
-        metrics,
-        adapter,
-        method,
+        question_set=question_set,
+        base_model=base_model,
+        tools_url=tools_url,
+        settings=settings,
+        artifact_store=artifact_store,
+        shard=shard,
+        traces=traces,
+        metrics=metrics,
+        adapter=adapter,
+        method=method,
     )

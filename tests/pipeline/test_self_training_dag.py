@@ -203,8 +203,8 @@ def test_artifacts_lie_in_the_store_and_only_manifests_in_the_folder(finished: F
     expected = {
         "ingest/question_set": "questions/1",
         "ingest/trajectories": "traces/1",
-        "for-loop-1-iteration-0/trace-generation/traces": "traces/1",
-        "for-loop-1-iteration-1/trace-generation/traces": "traces/1",
+        "for-loop-2-iteration-0/trace-generation/traces": "traces/1",
+        "for-loop-2-iteration-1/trace-generation/traces": "traces/1",
         "error-labeling/labeled": "labeled_traces/1",
         "preferences/pairs": "preference_pairs/1",
         "sft/adapter": "adapter/1",
@@ -230,6 +230,7 @@ def test_the_run_folder_holds_what_people_want(finished: Finished) -> None:
         assert set(summary["overall"][metric]["difference"]) == {"mean", "low", "high"}
     assert summary["needs_tool"]["called_share"]["before"] > 0.5  # the model calls, and the service answers
     assert summary["needs_tool"]["pass_rate"]["after"] > 0.5
+    assert "the run succeeded" in (finished.folder / "run_report.html").read_text(encoding="utf-8")
     report = (finished.folder / "report.html").read_text(encoding="utf-8")
     assert "<html" in report
     assert not re.search(r"""(?:src|href)=["']?https?://""", report)
@@ -321,9 +322,15 @@ def test_a_stage_that_fails_is_named_in_one_line(place: Place) -> None:
         output, _ = process.communicate(timeout=300)
         assert descendants(mark) == []
     assert process.returncode == 1
-    error, log = output.splitlines()[-2:]
+    error, report, log = output.splitlines()[-3:]
     assert re.match(r"error: ingest: .*bad\.jsonl", error), output
     assert Path(log.removeprefix("log: ")).is_file()
+    page = Path(report.removeprefix("report: "))
+    assert page.parent == Path(log.removeprefix("log: ")).parent
+    text = page.read_text(encoding="utf-8")
+    assert "the run failed in ingest" in text
+    assert "bad.jsonl" in text
+    assert "--from ingest" in text
 
 
 def test_the_copied_adapter_is_the_one_that_the_manifest_names(finished: Finished) -> None:

@@ -153,6 +153,7 @@ def test_the_command_lines_of_all_stages_need_what_they_needed_before() -> None:
         "publication": ["adapter", "comparison"],
         "regression": ["base_model"],
         "rounds": ["evaluation", "adapter", "labeled", "base"],
+        "run_report": ["status", "pipeline", "questions", "base_model"],
         "sft": ["labeled", "base_model"],
         "trace_generation": ["question_set", "base_model"],
     }

@@ -239,6 +239,9 @@ def test_what_is_left_out_takes_its_parameters_along() -> None:
     assert (given.without, given.rounds) == (("ppo",), 2)
     assert not [name for name in given.parameters if name.startswith("ppo")]
     assert "mcts_settings" in given.parameters
+    given = parse_arguments("whetstone", ["without=ppo", "with=regression", 'regression.tasks=["gsm8k"]'])
+    assert (given.without, given.also) == (("ppo",), ("regression",))
+    assert json.loads(str(given.parameters["regression_settings"]))["tasks"] == ["gsm8k"]
     given = parse_arguments("whetstone", ["without=dpo,ppo"])
     assert not {"ppo_settings", "mcts_settings", "dpo_settings", "rounds_settings"} & set(given.parameters)
     for pipeline, words, said in (
@@ -251,6 +254,9 @@ def test_what_is_left_out_takes_its_parameters_along() -> None:
             "without: self_training has no parts to leave out; expected itool or",
         ),
         ("itool", ["without=sft"], "without: itool has no part 'sft'"),
+        ("itool", ["with=regresion"], "with: itool has no part 'regresion' (did you mean 'regression'?)"),
+        ("itool", ["regression.limit=5"], "unknown parameter 'regression.limit'"),
+        ("self_training_grid", ["with=regression"], "with: self_training_grid has no parts to add; expected"),
         ("itool", ["rounds=7"], "rounds: expected a whole number from 1 to 6, got '7'"),
     ):
         with pytest.raises(InputError) as caught:

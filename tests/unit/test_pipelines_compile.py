@@ -2,11 +2,9 @@
 
 import importlib
 import json
-import re
 from typing import Any
 
 import pytest
-import yaml
 
 from components.contracts.errors import InputError
 from pipelines.arguments import declared_parameters, settings_class
@@ -14,6 +12,7 @@ from pipelines.catalog import PIPELINES
 from pipelines.compile import check_committed, compile_pipeline, compiled_path
 from pipelines.resources import read_resources
 from pipelines.validate import check_compiled
+from tests.compiled_pipelines import spec_of, stage_tasks
 
 PLACEMENT = {
     "accelerator_type",
@@ -22,10 +21,11 @@ PLACEMENT = {
     "store_secret",
     "tools_secret",
     "model_secret",
+    "registry_secret",
 }
 
 
-# Containers beyond one a stage: evaluations, and in rounds each stage of a round again.
+# Containers beyond one a stage and the run's report: evaluations, and in rounds each stage of a round again.
 MORE = {
     "self_training": 2,
     "self_training_rounds": 3 + 3 + 2 * 6,
@@ -53,21 +53,6 @@ def stages_of(pipeline: str) -> tuple[str, ...]:
 @pytest.fixture(scope="module")
 def compiled() -> str:
     return compile_pipeline("self_training")
-
-
-def spec_of(pipeline: str) -> dict[str, Any]:
-    with compiled_path(pipeline).open(encoding="ascii") as file:
-        spec: dict[str, Any] = next(iter(yaml.safe_load_all(file)))
-    return spec
-
-
-def executors_of(pipeline: str) -> dict[str, Any]:
-    spec, platform = yaml.safe_load_all(compiled_path(pipeline).read_text(encoding="ascii"))
-    pods = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
-    return {
-        name: {"container": executor["container"], "pod": pods[name]}
-        for name, executor in spec["deploymentSpec"]["executors"].items()
-    }
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES)
@@ -118,10 +103,11 @@ def test_strict_check_refuses(compiled: str, old: str, new: str, said: str) -> N
 
 
 def test_strict_check_refuses_a_loop_that_would_be_misread_here(compiled: str) -> None:
-    given = "            pipelinechannel--base_model:\n              componentInputParameter: base_model\n"
+    name, input_of = " " * 14 + "pipelinechannel--base_model:\n", " " * 16
+    given = f"{name}{input_of}componentInputParameter: pipelinechannel--base_model\n"
     made = (
-        "            pipelinechannel--base_model:\n              taskOutputParameter:\n"
-        "                outputParameterKey: Output\n                producerTask: ingest\n"
+        f"{name}{input_of}taskOutputParameter:\n"
+        f"{input_of}  outputParameterKey: Output\n{input_of}  producerTask: ingest\n"
     )
     assert compiled.count(given) == 1  # into the loop of trace generation
     with pytest.raises(InputError, match=r"a loop that kfp\.local would give its item for .*base_model"):
@@ -134,6 +120,7 @@ def test_parameters_are_few_described_and_typed_for_submit(pipeline: str) -> Non
     stages = stages_of(pipeline)
     images = {f"{stage}_image" for stage in stages}
     images |= {"publication_image"} if pipeline in PUBLISHING else set()
+    images.add("run_report_image")
     accelerators = {name for name in declared if name.endswith("_accelerators")}
     others = set(declared) - images - accelerators - PLACEMENT
     assert images | PLACEMENT <= set(declared)
@@ -170,57 +157,28 @@ def test_no_image_is_latest_or_names_a_registry(pipeline: str) -> None:
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES)
-def test_every_pod_has_limits_retries_a_deadline_and_its_secrets(pipeline: str) -> None:
-    executors = executors_of(pipeline)
-    assert len(executors) == len(stages_of(pipeline)) + (pipeline in PUBLISHING) + MORE[pipeline]
-    for name, executor in executors.items():
-        stage = re.sub(r"(-\d+)*$", "", name.removeprefix("exec-")).replace("-", "_")
-        assert ("accelerator" in executor["container"]["resources"]) == (stage in GPU_STAGES)
-        assert executor["container"]["resources"]["resourceMemoryLimit"]
-        assert executor["container"]["image"].startswith("{{$.inputs.parameters['")
-        pod = executor["pod"]
-        assert int(pod["activeDeadlineSeconds"]) > 0
-        assert {secret["optional"] for secret in pod["secretAsEnv"]} == {True}
-        assert all("secretName" not in secret for secret in pod["secretAsEnv"])
-        assert pod["nodeSelector"]
-        assert pod["tolerations"]
-
-
-@pytest.mark.parametrize("pipeline", PIPELINES)
-def test_retries_back_off(pipeline: str) -> None:
-    spec = spec_of(pipeline)
-    dags = [spec["root"], *(part for part in spec["components"].values() if "dag" in part)]
-    tasks = [
-        task
-        for dag in dags
-        for task in dag["dag"]["tasks"].values()
-        if "dag" not in spec["components"][task["componentRef"]["name"]]
-    ]
-    assert len(tasks) == len(stages_of(pipeline)) + (pipeline in PUBLISHING) + MORE[pipeline]
-    for task in tasks:
-        assert task["retryPolicy"]["maxRetryCount"] >= 1
-        assert task["retryPolicy"]["backoffFactor"] > 1
-        assert task["taskInfo"]["name"]
+def test_there_is_one_container_a_task(pipeline: str) -> None:
+    executors = spec_of(pipeline)["deploymentSpec"]["executors"]
+    assert len(executors) == len(stages_of(pipeline)) + (pipeline in PUBLISHING) + 1 + MORE[pipeline]
 
 
 def test_resources_cover_every_stage() -> None:
     stages = {stage for pipeline in PIPELINES for stage in stages_of(pipeline)}
-    assert set(read_resources()) == {*stages, "publication"}
+    on_demand = {stage for facts in PIPELINES.values() for stage in facts.on_demand}
+    assert set(read_resources()) == {*stages, *on_demand, "publication", "run_report"}
 
 
 @pytest.mark.parametrize("pipeline", sorted(PUBLISHING))
 def test_only_what_is_promoted_is_published(pipeline: str) -> None:
     spec = spec_of(pipeline)
-    conditions = {
-        name: task for name, task in spec["root"]["dag"]["tasks"].items() if "triggerPolicy" in task
-    }
+    conditions = {name: task for name, task in stage_tasks(spec).items() if "triggerPolicy" in task}
     (task,) = conditions.values()
     given = "inputs.parameter_values['pipelinechannel--promotion-Output']"
     assert task["triggerPolicy"]["condition"] == f"{given} == 'promoted'"
     assert "promotion" in task["dependentTasks"]
     inside = spec["components"][task["componentRef"]["name"]]["dag"]["tasks"]
     assert list(inside) == ["publication"]
-    decided = spec["root"]["dag"]["tasks"]["promotion"]["inputs"]["artifacts"]["adapter"]
+    decided = stage_tasks(spec)["promotion"]["inputs"]["artifacts"]["adapter"]
     published = inside["publication"]["inputs"]["artifacts"]["adapter"]["componentInputArtifact"]
     assert task["inputs"]["artifacts"][published] == decided  # the very adapter that was decided on
     assert not inside["publication"].get("cachingOptions")

@@ -13,6 +13,7 @@ from components.trace_generation.settings import TraceGenerationSettings
 from pipelines.catalog import PIPELINES
 from pipelines.compile import compile_pipeline, compiled_path
 from pipelines.judging import KEPT
+from tests.compiled_pipelines import stage_tasks
 
 Task = dict[str, Any]
 
@@ -106,7 +107,7 @@ def rounds(request: pytest.FixtureRequest) -> tuple[dict[str, Any], int]:
 def test_each_round_goes_on_where_the_one_before_ended(rounds: tuple[dict[str, Any], int]) -> None:
     spec, count = rounds
     tasks = tasks_of(spec)
-    root = spec["root"]["dag"]["tasks"]
+    root = stage_tasks(spec)
     practices = [root[name] for name in sorted(root) if name.startswith("practice")]
     assert [name for name in tasks if name.endswith("Judgement")] == [
         f"Round {number}: Judgement" for number in range(1, count + 1)
@@ -186,7 +187,7 @@ def test_validation_chooses_and_held_out_judges_once(rounds: tuple[dict[str, Any
 
 def loop_items(spec: dict[str, Any], inside: str) -> list[dict[str, str]]:
     """The items of the loop over constants that holds the task with this name."""
-    for task in spec["root"]["dag"]["tasks"].values():
+    for task in stage_tasks(spec).values():
         part = spec["components"][task["componentRef"]["name"]]
         names = {one["taskInfo"]["name"] for one in part.get("dag", {}).get("tasks", {}).values()}
         if inside in names and "raw" in task.get("parameterIterator", {}).get("items", {}):

@@ -12,23 +12,18 @@ from components.ablation.settings import AblationSettings
 from components.contracts.errors import InputError
 from components.error_labeling.settings import ErrorLabelingSettings
 from components.sft.settings import SFTSettings
-from pipelines.arguments import parameters_without
+from pipelines.arguments import parameters_of_form
 from pipelines.catalog import PIPELINES
-from pipelines.compile import compile_pipeline, compiled_path
+from pipelines.compile import compile_pipeline
 from pipelines.local_run import has_arms, task_names
-
-
-def spec_of(pipeline: str) -> dict[str, Any]:
-    with compiled_path(pipeline).open(encoding="ascii") as file:
-        spec: dict[str, Any] = next(iter(yaml.safe_load_all(file)))
-    return spec
+from tests.compiled_pipelines import spec_of, stage_tasks
 
 
 def arms_of(spec: dict[str, Any]) -> tuple[list[dict[str, str]], dict[str, Any]]:
     """The items of the ablation's loop, and the tasks inside by display name."""
     (loop,) = [
         task
-        for task in spec["root"]["dag"]["tasks"].values()
+        for task in stage_tasks(spec).values()
         if "raw" in task.get("parameterIterator", {}).get("items", {})
     ]
     inside = spec["components"][loop["componentRef"]["name"]]["dag"]["tasks"].values()
@@ -79,7 +74,7 @@ def test_every_arm_goes_from_labels_to_two_evaluations_and_all_are_gathered() ->
         ("Evaluation after SFT", "adapter"): "sft",
         ("Evaluation after PPO", "adapter"): "ppo",
     }
-    gathered = spec["root"]["dag"]["tasks"]["ablation"]["inputs"]["artifacts"]
+    gathered = stage_tasks(spec)["ablation"]["inputs"]["artifacts"]
     assert set(gathered) == {"base", "evaluations", "more_evaluations", "adapters", "more_adapters"}
     loops = {
         given["taskOutputArtifact"]["producerTask"] for name, given in gathered.items() if name != "base"
@@ -89,7 +84,7 @@ def test_every_arm_goes_from_labels_to_two_evaluations_and_all_are_gathered() ->
 
 
 def test_tl_training_judges_three_policies_and_publishes_the_last() -> None:
-    tasks = spec_of("tl_training")["root"]["dag"]["tasks"]
+    tasks = stage_tasks(spec_of("tl_training"))
     titles = {
         name: task["inputs"]["parameters"]["title"]["runtimeValue"]["constant"]
         for name, task in tasks.items()
@@ -116,7 +111,7 @@ def test_tl_training_judges_three_policies_and_publishes_the_last() -> None:
 
 @pytest.mark.parametrize("pipeline", PIPELINES)
 def test_preflight_sees_the_settings_of_every_stage(pipeline: str) -> None:
-    given = spec_of(pipeline)["root"]["dag"]["tasks"]["preflight"]["inputs"]["parameters"]
+    given = stage_tasks(spec_of(pipeline))["preflight"]["inputs"]["parameters"]
     assert {
         f"{stage}_settings"
         for stage in importlib.import_module(f"pipelines.{pipeline}").STAGES
@@ -158,7 +153,7 @@ def producers(task: dict[str, Any]) -> dict[str, str]:
 
 
 def named_tasks(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {task["taskInfo"]["name"]: task for task in spec["root"]["dag"]["tasks"].values()}
+    return {task["taskInfo"]["name"]: task for task in stage_tasks(spec).values()}
 
 
 def constant(task: dict[str, Any], name: str) -> Any:
@@ -192,7 +187,7 @@ def test_each_iteration_begins_with_the_policy_of_the_one_before(pipeline: str, 
 
 @pytest.mark.parametrize("pipeline", ["itool", "whetstone"])
 def test_validation_chooses_and_held_out_judges(pipeline: str) -> None:
-    tasks = spec_of(pipeline)["root"]["dag"]["tasks"]
+    tasks = stage_tasks(spec_of(pipeline))
     on_validation = {name for name, task in tasks.items() if constant(task, "split") == "validation"}
     others = {name for name in tasks if name.startswith("evaluation")} - on_validation
     assert on_validation
@@ -258,12 +253,12 @@ def test_what_is_left_out_when_compiling_is_gone_and_nothing_else(
 ) -> None:
     whole = spec_of("whetstone")
     spec: dict[str, Any] = next(iter(yaml.safe_load_all(compile_pipeline("whetstone", without=without))))
-    tasks = spec["root"]["dag"]["tasks"]
-    assert set(whole["root"]["dag"]["tasks"]) - set(tasks) == gone
+    tasks = stage_tasks(spec)
+    assert set(stage_tasks(whole)) - set(tasks) == gone
     assert producers(tasks["promotion"])["adapter"] == promoted
     parameters = spec["root"]["inputDefinitions"]["parameters"]
     stages = {stage for part in without for stage in PIPELINES["whetstone"].parts[part]}
-    assert set(parameters) == set(parameters_without("whetstone", without))
+    assert set(parameters) == set(parameters_of_form("whetstone", without))
     assert not [name for name in parameters if name.removesuffix("_settings") in stages]
     assert not set(parameters["method"]["defaultValue"].split(",")) & stages
 
@@ -271,3 +266,22 @@ def test_what_is_left_out_when_compiling_is_gone_and_nothing_else(
 def test_without_any_training_there_is_nothing_to_compile() -> None:
     with pytest.raises(InputError, match=r"^without: no training is left"):
         compile_pipeline("whetstone", without=["sft", "ppo", "mcts"])
+
+
+@pytest.mark.parametrize("pipeline", [name for name, facts in PIPELINES.items() if facts.on_demand])
+def test_regression_is_there_on_demand_before_and_after_and_nothing_else_changes(pipeline: str) -> None:
+    committed = stage_tasks(spec_of(pipeline))
+    spec: dict[str, Any] = next(iter(yaml.safe_load_all(compile_pipeline(pipeline, also=["regression"]))))
+    tasks = stage_tasks(spec)
+    assert set(tasks) - set(committed) == {"regression", "regression-2"}
+    told, before = producers(tasks["promotion"]), producers(committed["promotion"])
+    assert told == before | {
+        "regression_before": "regression.evaluation",
+        "regression_after": "regression-2.evaluation",
+    }
+    assert producers(tasks["regression"]) == {}
+    assert producers(tasks["regression-2"]) == {"adapter": told["adapter"]}
+    parameters = spec["root"]["inputDefinitions"]["parameters"]
+    own = {"regression_settings", "regression_image", "regression_accelerators"}
+    assert set(parameters) - set(spec_of(pipeline)["root"]["inputDefinitions"]["parameters"]) == own
+    assert parameters == parameters_of_form(pipeline, also=["regression"])
