@@ -1,6 +1,8 @@
 """From a base model's URI to a folder with its files on this machine."""
 
 import hashlib
+from collections.abc import Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 
 from components.contracts.errors import InputError
@@ -8,6 +10,7 @@ from components.policy.demo_model import demo_model
 from components.storage.cache import build_once
 
 ALLOWED_FILES = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
+TOKENIZER_FILES = ("*.json", "*.jinja", "*.model", "*.txt")
 PICKLED_WEIGHTS = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.h5", "*.msgpack")
 
 
@@ -39,14 +42,48 @@ def resolve_base_model(uri: str) -> Path:
     )
 
 
-def _from_hub(uri: str, name: str) -> Path:
+def resolve_tokenizer(uri: str) -> Path:
+    """The local folder with what belongs to the tokenizer of `uri`, without fetching the model's weights.
+
+    Raises:
+        InputError: as `resolve_base_model`.
+    """
+    scheme, _, rest = uri.partition("://")
+    if scheme == "hf":
+        return _from_hub(uri, rest, TOKENIZER_FILES)
+    if scheme == "s3":
+        name = f"tokenizers/s3-{hashlib.sha256(uri.encode()).hexdigest()[:16]}"
+        return build_once(name, lambda folder: fetch_tokenizer_files(uri, folder))
+    return resolve_base_model(uri)
+
+
+def fetch_tokenizer_files(uri: str, folder: Path) -> None:
+    """Copy the tokenizer's and the configuration's files at an address of the storage into `folder`.
+
+    Raises:
+        InputError: nothing there, or the storage can't be read.
+    """
+    from components.storage import open_storage
+
+    storage = open_storage(uri)
+    names = [one.name for one in storage.list() if "/" not in one.name]
+    chosen = [name for name in names if any(fnmatch(name, pattern) for pattern in TOKENIZER_FILES)]
+    if not chosen:
+        raise InputError(
+            f"{uri}: no {', '.join(TOKENIZER_FILES)} there; expected a model's or an adapter's folder"
+        )
+    for name in chosen:
+        storage.get_file(name, folder / name)
+
+
+def _from_hub(uri: str, name: str, files: Sequence[str] = ALLOWED_FILES) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     repository, _, revision = name.partition("@")
     try:
         # Only data is asked for: no Python files, no pickled weights.
-        found = snapshot_download(repository, revision=revision or None, allow_patterns=list(ALLOWED_FILES))
+        found = snapshot_download(repository, revision=revision or None, allow_patterns=list(files))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(f"base_model: can't fetch {uri!r}: {reason}") from error
@@ -54,10 +91,11 @@ def _from_hub(uri: str, name: str) -> Path:
 
 
 def _from_store(uri: str) -> Path:
-    from components.storage import fetch
+    from components.storage import open_storage
 
     def build(folder: Path) -> None:
-        fetch(uri, folder)
+        if not open_storage(uri).download_folder("", folder):
+            raise InputError(f"base_model: nothing lies under {uri}")
         check_weights(folder, uri)
 
     return build_once(f"models/s3-{hashlib.sha256(uri.encode()).hexdigest()[:16]}", build)

@@ -17,7 +17,9 @@ from components.policy.base_model import resolve_base_model
 from components.policy.demo_model import DEMO_URI, demo_model
 from components.policy.load import load_policy, open_chat
 from components.policy.settings import ModelSettings
-from components.storage.cache import build_once
+from components.storage import open_storage
+from components.storage.cache import READY_MARK, build_once
+from tests.object_store import ObjectStore
 from tests.tiny_model import build_tiny_model
 
 FP32 = ModelSettings(dtype="float32", threads=1)
@@ -50,6 +52,20 @@ def adapter(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_what_cant_be_resolved_is_named(uri: str, expected: str) -> None:
     with pytest.raises(InputError, match=expected):
         resolve_base_model(uri)
+
+
+def test_a_model_in_the_object_store_is_fetched_whole(
+    folder: Path, s3: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHETSTONE_CACHE", str(tmp_path))
+    uri = f"s3://{s3.bucket}/models/tiny"
+    open_storage(uri).upload_folder(folder)
+    open_storage(f"{uri}-other").put_file(folder / "config.json", "other.json")
+    fetched = resolve_base_model(uri)
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert {path.name: path.read_bytes() for path in fetched.iterdir() if path.name != READY_MARK} == files
+    with pytest.raises(InputError, match=f"nothing lies under s3://{s3.bucket}/models/absent"):
+        resolve_base_model(f"s3://{s3.bucket}/models/absent")
 
 
 def test_pickled_weights_are_refused(folder: Path, tmp_path: Path) -> None:
