@@ -1,4 +1,4 @@
-"""The command line: `whetstone compile | run | evaluate | bfcl-handler | submit | report`."""
+"""The command line: `whetstone compile | run | evaluate | bfcl-handler | serving | plan | submit | report`."""
 
 import sys
 import tempfile
@@ -39,6 +39,9 @@ def compile_command(
     without: Annotated[
         str, typer.Option(help="Parts to leave out, comma separated, such as ppo; needs --out.")
     ] = "",
+    also: Annotated[
+        str, typer.Option("--with", help="Parts on demand, such as regression; needs --out.")
+    ] = "",
     out: Annotated[
         Path | None, typer.Option(help="Write to this file instead of pipelines/compiled.")
     ] = None,
@@ -48,19 +51,21 @@ def compile_command(
     For a cluster: whetstone compile self_training_rounds --rounds 5 --out rounds.yaml
     or: whetstone compile whetstone --without ppo --out without-ppo.yaml
     """
-    from pipelines.arguments import in_rounds, parts_of
+    from pipelines.arguments import in_rounds, on_demand_of, parts_of
 
     if out is not None:
         if not pipeline or check:
             raise InputError("--out: expected the name of one pipeline, and no --check")
         name, number = in_rounds(pipeline, rounds or None)
-        left_out = parts_of(name, without)
-        typer.echo(f"{name}: {write_package(name, number, out, without=left_out)}")
+        left_out, more = parts_of(name, without), on_demand_of(name, also)
+        typer.echo(f"{name}: {write_package(name, number, out, without=left_out, also=more)}")
         return
     if rounds:
         raise InputError("--rounds: expected --out FILE too; the committed file keeps its own number")
     if without:
         raise InputError("--without: expected --out FILE too; the committed file has all parts")
+    if also:
+        raise InputError("--with: expected --out FILE too; the committed file has nothing that is on demand")
     if pipeline:
         compiled_path(pipeline)
     for one in [pipeline] if pipeline else PIPELINES:
@@ -78,6 +83,18 @@ def run(
     runs: Annotated[Path, typer.Option(help="Folder that gets one folder a run, and `latest`.")] = Path(
         "runs"
     ),
+    from_stage: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="STAGE",
+            help="Begin with this stage; take what comes before from an earlier run.",
+        ),
+    ] = "",
+    of: Annotated[
+        Path | None,
+        typer.Option(help="The earlier run's folder.", show_default="the newest that has what is needed"),
+    ] = None,
 ) -> None:
     """Run a pipeline here: object store and tools service are started, used and stopped.
 
@@ -93,7 +110,10 @@ def run(
     from pipelines.results import print_results
 
     console = Console(markup=False)
-    folder = run_locally(parse_arguments(pipeline, words or []), runs, console)
+    if of is not None and not from_stage:
+        raise InputError("--of: expected --from STAGE too: where to begin with what that run has")
+    arguments = parse_arguments(pipeline, words or [])
+    folder = run_locally(arguments, runs, console, stage=from_stage, earlier=of)
     print_results(console, folder)
 
 
@@ -134,6 +154,11 @@ def evaluate(
     api_key_variable: Annotated[
         str, typer.Option(help="Environment variable with the server's key; OPENAI_API_KEY by default.")
     ] = "",
+    against_model_name: Annotated[
+        str, typer.Option(help="As --model-name, for --against; so the next two.")
+    ] = "",
+    against_trained_as: Annotated[str, typer.Option(help="As --trained-as.")] = "",
+    against_api_key_variable: Annotated[str, typer.Option(help="As --api-key-variable.")] = "",
     tools_url: Annotated[
         str, typer.Option(help="A tools service; by default one is started if needed.")
     ] = "",
@@ -161,10 +186,14 @@ def evaluate(
         against=against,
         model_name=model_name,
         trained_as=trained_as,
+        against_model_name=against_model_name,
+        against_trained_as=against_trained_as,
         tools_url=tools_url,
         corpus=corpus,
     )
-    judge(request, out, api_key_variable, Console(markup=False))
+    judge(
+        request, out, api_key_variable, Console(markup=False), against_key_variable=against_api_key_variable
+    )
 
 
 @app.command("bfcl-handler")
@@ -210,15 +239,34 @@ def submit(
     token: Annotated[
         str, typer.Option(envvar="KFP_EXISTING_TOKEN", help="Bearer token; better in the variable.")
     ] = "",
+    token_file: Annotated[
+        str,
+        typer.Option(envvar="KF_PIPELINES_SA_TOKEN_PATH", help="File with the token, read anew each time."),
+    ] = "",
     experiment: Annotated[str, typer.Option(help="Experiment to file the run under.")] = "whetstone",
     run_name: Annotated[str, typer.Option(help="Name of the run; made from the time when empty.")] = "",
+    version: Annotated[
+        str, typer.Option(help="Upload as this version of the pipeline, unless it is there, and run that.")
+    ] = "",
     wait: Annotated[bool, typer.Option(help="Wait for the end; exit non-zero unless it succeeds.")] = True,
+    dry_run: Annotated[
+        bool, typer.Option(help="Only show the pods that it would have; asks no API.")
+    ] = False,
     poll_seconds: Annotated[float, typer.Option(help="How often to ask.", min=0.05)] = 10.0,
     timeout_seconds: Annotated[float, typer.Option(help="How long to wait.")] = 7 * 86400.0,
 ) -> None:
-    """Submit a pipeline to Kubeflow Pipelines: its committed YAML, or with rounds=K or without=PARTS one made so."""
+    """Submit a pipeline to Kubeflow Pipelines: its committed YAML, or with rounds=K or without=PARTS one made so.
+
+    Exit codes: 0 the run succeeded, 1 it did not or was not accepted, 124 it goes on after --timeout-seconds,
+    130 or 143 it goes on after Ctrl-C or SIGTERM.
+    """
     from pipelines.arguments import parse_arguments
-    from pipelines.submit import Endpoint, KubeflowRuns
+    from pipelines.submit import Submission, run_link, task_names
+    from pipelines.submit import submit as create_run
+    from pipelines.submit import wait as wait_for
+    from pipelines.submit_api import KubeflowApi
+    from pipelines.submit_connection import Endpoint
+    from pipelines.submit_parameters import told_parameters
 
     arguments = parse_arguments(pipeline, words or [])
     if arguments.corpus:
@@ -227,19 +275,80 @@ def submit(
         )
     if not arguments.parameters.get("questions"):
         raise InputError("questions: missing; expected questions=URI")
-    parameters = arguments.parameters
-    client = KubeflowRuns(Endpoint(host, namespace, token))
+    told = told_parameters(arguments)
     with tempfile.TemporaryDirectory() as folder:
-        package = package_path(arguments.pipeline, arguments.rounds, Path(folder), without=arguments.without)
-        submitted = client.submit(package, parameters, experiment=experiment, run_name=run_name)
-    typer.echo(f"run {submitted.run_id}")
-    if not wait:
-        return
-    ended = client.wait(
-        submitted.run_id, on_state=typer.echo, every_seconds=poll_seconds, timeout_seconds=timeout_seconds
-    )
-    if ended.state != "SUCCEEDED":
-        raise InputError(f"run {ended.run_id}: {ended.state}{': ' if ended.message else ''}{ended.message}")
+        package = package_path(
+            arguments.pipeline, arguments.rounds, Path(folder), without=arguments.without, also=arguments.also
+        )
+        if dry_run:
+            from pipelines.submit_dry_run import dry_run as shown
+
+            for line in shown(arguments, told, package, Endpoint(host, namespace), experiment, run_name):
+                typer.echo(line)
+            return
+        api = KubeflowApi(Endpoint(host, namespace, token, token_file))
+        run_id = create_run(api, Submission(package, told, experiment, run_name, version))
+        tasks = task_names(package)
+    typer.echo(f"run {run_id}")
+    typer.echo(run_link(api.endpoint, run_id))
+    if wait:
+        wait_for(
+            api,
+            run_id,
+            tasks,
+            show=typer.echo,
+            warn=lambda line: typer.echo(line, err=True),
+            every_seconds=poll_seconds,
+            timeout_seconds=timeout_seconds,
+        )
+
+
+@app.command()
+def serving(
+    adapter: Annotated[
+        str, typer.Argument(help="s3:// where promotion published it, or its folder here (with --uri).")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the manifests; empty, or one written before.")],
+    uri: Annotated[
+        str, typer.Option(help="s3:// where the cluster finds the adapter, if it is a folder.")
+    ] = "",
+    base_model: Annotated[
+        str, typer.Option(help="hf:// or s3:// of the base model, if it was trained on neither.")
+    ] = "",
+    name: Annotated[
+        str, typer.Option(help="Of the service, and of the model in requests.")
+    ] = "whetstone-policy",
+) -> None:
+    """Write what serves an adapter on a cluster: a KServe InferenceService with vLLM, for `kubectl apply -k`.
+
+    For example: whetstone serving s3://bucket/published/0123456789abcdef --out serving
+    """
+    from pipelines.serving import write_serving
+
+    written = write_serving(adapter, out, uri=uri, base_model=base_model, name=name)
+    typer.echo(f"{written.name}: {out / 'README.md'}")
+
+
+@app.command()
+def plan(
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="KEY=VALUE",
+            help="base=llama-3.1-8b questions=10000, then trajectories=, held_out=, accelerator=h100, accelerators=8 (in all), pipeline=, "
+            "run=runs/latest (its measured tokens), measured.turn=80, and whatever `whetstone run` takes.",
+        ),
+    ],
+) -> None:
+    """Say what a run would cost: accelerator hours, memory, disk and traffic of each task, and what breaks first.
+
+    For example: whetstone plan base=llama-3.1-8b questions=10000 preset=self-training ingest.shards=8
+    """
+    from pipelines.plan.planned import make_plan
+    from pipelines.plan.report import render
+    from pipelines.plan.request import read_request
+
+    typer.echo(render(make_plan(read_request(words))))
 
 
 @app.command()
@@ -255,13 +364,18 @@ def report(
 def main() -> None:
     """The `whetstone` command: errors in one line on stderr, and a non-zero exit."""
     from pipelines.local_run import StageFailure
+    from pipelines.submit import NotWaited
 
     try:
         app()
     except InputError as error:
         sys.exit(_complain(str(error)))
     except StageFailure as failure:
-        sys.exit(_complain(f"{failure}\nlog: {failure.log}"))
+        report = f"\nreport: {failure.report}" if failure.report else ""
+        sys.exit(_complain(f"{failure}{report}\nlog: {failure.log}"))
+    except NotWaited as stopped:
+        _complain(str(stopped))
+        sys.exit(stopped.exit_code)
     except KeyboardInterrupt:
         _complain("stopped by SIGINT before anything was started")
         sys.exit(130)

@@ -1,25 +1,62 @@
-"""A loopback server that speaks as much of the Kubeflow Pipelines v2beta1 API as submitting a run needs."""
+"""A loopback server that speaks the Kubeflow Pipelines v2beta1 API as far as submitting needs, and refuses what it refuses.
+
+Paths, bodies, paging, errors and their texts are those of the API server (backend/src/apiserver of kubeflow/pipelines);
+it runs nothing: what becomes of a run is told beforehand.
+"""
 
 import json
+import re
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
+
+from tests.kfp_stub_checks import Fault
+from tests.kfp_stub_store import ROUTES, KfpStore, Request
 
 API = "/apis/v2beta1"
 
 
-class KfpStub(ThreadingHTTPServer):
-    """`states`: what one run is in, answer by answer; the last one stays. `runs`: bodies that were posted."""
+@dataclass
+class Trouble:
+    """What goes wrong with requests whose "METHOD path" begins so, the first `times` of them.
 
-    def __init__(self, states: Sequence[str], token: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.states = list(states)
+    status: what is answered instead; 0 drops the connection. done: the request was carried out nevertheless.
+    seconds: before the answer. body: plain text, as a proxy would answer. headers: further ones.
+    """
+
+    request: str
+    status: int = 503
+    times: int = 1
+    done: bool = False
+    seconds: float = 0.0
+    body: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class KfpStub(KfpStore, ThreadingHTTPServer):
+    """The store behind a port of 127.0.0.1. requests: every "METHOD path" with its Authorization header."""
+
+    daemon_threads = True
+
+    def __init__(
+        self,
+        states: Sequence[str],
+        token: str,
+        port: int,
+        multi_user: bool,
+        tasks: Mapping[str, str],
+        troubles: Sequence[Trouble],
+    ) -> None:
+        KfpStore.__init__(self, states, multi_user, tasks)
+        ThreadingHTTPServer.__init__(self, ("127.0.0.1", port), _Handler)
         self.token = token
-        self.runs: list[dict[str, Any]] = []
-        self.experiments: list[dict[str, Any]] = []
+        self.troubles = list(troubles)
+        self.requests: list[tuple[str, str]] = []
 
     @property
     def url(self) -> str:
@@ -28,61 +65,101 @@ class KfpStub(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: KfpStub
+    protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        path = urlsplit(self.path).path
-        if not self._is_allowed():
-            return
-        if path == f"{API}/healthz":
-            self._answer({"multi_user": False})
-        elif path == f"{API}/experiments":
-            self._answer({"experiments": self.server.experiments, "total_size": len(self.server.experiments)})
-        elif path.startswith(f"{API}/experiments/"):
-            self._answer(self.server.experiments[0])
-        elif path == f"{API}/runs/run-1" and self.server.runs:
-            states = self.server.states
-            state = states.pop(0) if len(states) > 1 else states[0]
-            error = {"error": {"code": 2, "message": "task sft failed"}} if state == "FAILED" else {}
-            self._answer({"run_id": "run-1", "display_name": "stub", "state": state, **error})
-        else:
-            self._answer({"error": "not found"}, status=404)
+        self._serve(b"")
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if not self._is_allowed():
-            return
-        if self.path.startswith(f"{API}/experiments"):
-            self.server.experiments.append({"experiment_id": "experiment-1", **body})
-            self._answer(self.server.experiments[-1])
-        elif self.path.startswith(f"{API}/runs"):
-            self.server.runs.append(body)
-            self._answer({"run_id": "run-1", "experiment_id": "experiment-1", **body, "state": "PENDING"})
-        else:
-            self._answer({"error": "not found"}, status=404)
+        self._serve(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
 
-    def _is_allowed(self) -> bool:
+    def _serve(self, raw: bytes) -> None:
+        url = urlsplit(self.path)
+        authorization = self.headers.get("Authorization", "")
+        self.server.requests.append((f"{self.command} {url.path}", authorization))
+        trouble = self._trouble(f"{self.command} {url.path}")
+        if trouble and not trouble.done:
+            return self._go_wrong(trouble)
         expected = f"Bearer {self.server.token}"
-        if self.server.token and self.headers.get("Authorization") != expected:
-            self._answer({"error": "no"}, status=401)
-            return False
-        return True
+        try:
+            if self.server.token and authorization != expected:
+                message = "Request header error: there is no user identity header."
+                raise Fault(401, message, f"Unauthenticated: {message}")
+            status, answer = 200, self._routed(url.path, dict(_query(url.query)), raw)
+        except Fault as fault:
+            status, answer = fault.status, fault.answer()
+            if url.path.startswith(f"{API}/pipelines/upload"):
+                answer = {"error_message": fault.external, "error_details": fault.external}
+        if trouble:
+            return self._go_wrong(trouble)
+        self._answer(status, json.dumps(answer), "application/json")
 
-    def _answer(self, body: dict[str, Any], status: int = 200) -> None:
-        text = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
+    def _routed(self, path: str, query: Mapping[str, str], raw: bytes) -> dict[str, Any]:
+        for method, pattern, function in ROUTES:
+            matched = re.fullmatch(API + pattern, path)
+            if matched and method == self.command:
+                request = Request(matched.groups(), query, raw, self.headers.get("Content-Type", ""))
+                with self.server.lock:
+                    return function(self.server, request)
+        raise Fault(404, "Not Found")
+
+    def _trouble(self, request: str) -> Trouble | None:
+        with self.server.lock:
+            for one in self.server.troubles:
+                if one.times > 0 and request.startswith(one.request.replace(" /", f" {API}/")):
+                    one.times -= 1
+                    return one
+        return None
+
+    def _go_wrong(self, trouble: Trouble) -> None:
+        time.sleep(trouble.seconds)
+        if trouble.status == 0:
+            self.close_connection = True
+            self.connection.close()
+            return
+        self._answer(trouble.status, trouble.body, "text/plain", trouble.headers)
+
+    def _answer(
+        self, status: int, text: str, content_type: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        body = text.encode()
+        try:
+            self.send_response(status)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(body)))
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+        except OSError:  # the client did not wait
+            self.close_connection = True
 
     def log_message(self, format: str, *arguments: Any) -> None:
         pass
 
+    def handle(self) -> None:
+        with suppress(OSError, ValueError):  # a connection that was closed in the middle, by either side
+            super().handle()
+
+
+def _query(text: str) -> Iterator[tuple[str, str]]:
+    for name, values in parse_qs(text, keep_blank_values=True).items():
+        yield name, values[-1]
+
 
 @contextmanager
-def kfp_stub(states: Sequence[str], token: str = "") -> Iterator[KfpStub]:
-    server = KfpStub(states, token)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+def kfp_stub(
+    states: Sequence[str] = ("SUCCEEDED",),
+    token: str = "",
+    *,
+    port: int = 0,
+    multi_user: bool = False,
+    tasks: Mapping[str, str] | None = None,
+    troubles: Sequence[Trouble] = (),
+) -> Iterator[KfpStub]:
+    """A server on 127.0.0.1 until the block ends; port 0 takes any."""
+    server = KfpStub(states, token, port, multi_user, tasks or {}, troubles)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield server
