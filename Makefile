@@ -9,7 +9,7 @@ RUN ?= self_training preset=demo
 RUN_ALL ?= whetstone preset=demo
 WORKERS ?= 2
 
-.PHONY: run run-all test lint types compile compile-check lock clean
+.PHONY: run run-all test images containers lint types compile compile-check lock clean
 
 run: $(READY)
 	$(BIN)/whetstone run $(RUN)
@@ -19,6 +19,14 @@ run-all: $(READY)
 
 test: lint types compile-check
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist loadfile --durations 15
+
+# Every image, by any docker: DOCKER, REGISTRY, TORCH=cuda|cpu, PUSH=1; see docker/README.md.
+images:
+	sh docker/build.sh
+
+# Every image that can run on CPU, built and run on this machine, as the compiled demo. CONTAINERS=--cold builds anew.
+containers: $(READY)
+	PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR) $(BIN)/python -m tests.containers $(CONTAINERS)
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -49,6 +57,7 @@ lock: $(READY)
 	$(BIN)/uv pip compile pyproject.toml --extra test --generate-hashes --universal --python-version 3.11 \
 		--no-emit-package torch --no-annotate --quiet --custom-compile-command 'make lock' \
 		--output-file requirements.lock
+	UV=$(BIN)/uv sh docker/lock.sh
 
 clean:
 	rm -rf $(VENV) runs build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
