@@ -15,6 +15,7 @@ from components.contracts.methods import METHODS, check_kind, method_names
 from components.contracts.nearest import nearest
 from components.contracts.settings import StageSettings, merged
 from pipelines.catalog import PIPELINES
+from pipelines.cluster_values import check_cluster_value
 from pipelines.compile import compile_pipeline, compiled_path
 
 LOCAL_KEYS = ("preset", "corpus")
@@ -74,8 +75,8 @@ def parse_arguments(pipeline: str, words: Sequence[str]) -> Arguments:
     without them, `with=PART` the pipeline with what it has on demand. Settings come back as canonical JSON.
 
     Raises:
-        InputError: a word without `=`, an unknown key (the nearest is offered), a key given twice, or
-            settings the stage would refuse.
+        InputError: a word without `=`, an unknown key (the nearest is offered), a key given twice, settings the
+            stage would refuse, or a value of which a cluster could make no pod.
     """
     pairs = _split(words)
     pipeline, rounds = in_rounds(pipeline, pairs.pop(ROUNDS, None))
@@ -107,6 +108,7 @@ def parse_arguments(pipeline: str, words: Sequence[str]) -> Arguments:
         parameters[stage + SETTINGS] = cls.parse(text).canonical()
     for key, value in whole.items():
         parameters[key] = _typed(key, value, declared[key]["parameterType"])
+        check_cluster_value(key, parameters[key])
     return Arguments(pipeline, rounds, parameters, preset, corpus, without, also)
 
 

@@ -261,12 +261,12 @@ def submit(
     130 or 143 it goes on after Ctrl-C or SIGTERM.
     """
     from pipelines.arguments import parse_arguments
-    from pipelines.submit import Submission, run_link, task_names
-    from pipelines.submit import submit as create_run
-    from pipelines.submit import wait as wait_for
-    from pipelines.submit_api import KubeflowApi
-    from pipelines.submit_connection import Endpoint
-    from pipelines.submit_parameters import told_parameters
+    from pipelines.submit.api import KubeflowApi
+    from pipelines.submit.connection import Endpoint
+    from pipelines.submit.parameters import told_parameters
+    from pipelines.submit.submission import Submission, run_link, task_names
+    from pipelines.submit.submission import submit as create_run
+    from pipelines.submit.submission import wait as wait_for
 
     arguments = parse_arguments(pipeline, words or [])
     if arguments.corpus:
@@ -281,7 +281,7 @@ def submit(
             arguments.pipeline, arguments.rounds, Path(folder), without=arguments.without, also=arguments.also
         )
         if dry_run:
-            from pipelines.submit_dry_run import dry_run as shown
+            from pipelines.submit.dry_run import dry_run as shown
 
             for line in shown(arguments, told, package, Endpoint(host, namespace), experiment, run_name):
                 typer.echo(line)
@@ -323,7 +323,7 @@ def serving(
 
     For example: whetstone serving s3://bucket/published/0123456789abcdef --out serving
     """
-    from pipelines.serving import write_serving
+    from pipelines.serving.folder import write_serving
 
     written = write_serving(adapter, out, uri=uri, base_model=base_model, name=name)
     typer.echo(f"{written.name}: {out / 'README.md'}")
@@ -364,7 +364,7 @@ def report(
 def main() -> None:
     """The `whetstone` command: errors in one line on stderr, and a non-zero exit."""
     from pipelines.local_run import StageFailure
-    from pipelines.submit import NotWaited
+    from pipelines.submit.submission import NotWaited
 
     try:
         app()

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from graphlib import TopologicalSorter
 from typing import Any
 
 import yaml
@@ -98,7 +99,7 @@ def function_name(container: Mapping[str, Any]) -> str:
 
 
 def executors(package_text: str, parameters: Mapping[str, JsonValue]) -> tuple[Executor, ...]:
-    """The executor tasks of a compiled pipeline (its YAML, two documents), in its order.
+    """The executor tasks of a compiled pipeline (its YAML, two documents), each after those that it waits for.
 
     Raises:
         InputError: a parameter that the pipeline does not have, or one without default that is not given.
@@ -158,7 +159,10 @@ class _Walk:
         conditions: tuple[str, ...],
     ) -> Iterator[Executor]:
         """The executors below a DAG, whose own inputs are `given` and `artifacts`."""
-        for name, task in dag["dag"]["tasks"].items():
+        tasks = dag["dag"]["tasks"]
+        waits = {name: task.get("dependentTasks", ()) for name, task in tasks.items()}
+        for name in TopologicalSorter(waits).static_order():
+            task = tasks[name]
             component = self.component(task)
             inputs = task.get("inputs", {})
             own = {

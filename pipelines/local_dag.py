@@ -4,24 +4,41 @@ A process of its own, so that credentials live only in its environment, its nois
 line, and it can be stopped together with the stages it started.
 """
 
+import importlib.util
 import json
 import shutil
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from pipelines.catalog import PIPELINES, Shown
+from pipelines.failure_report import PAGE, TASK
+from pipelines.local_spec import component_of
 from pipelines.loop_output import keep_lines_whole
+from pipelines.taken_over import executor
+
+PLAN = "plan.json"  # in the run's folder
+
+
+class TakenOver(BaseModel):
+    """A task that is not executed again: the run whose folder has its outputs, and the one that executed it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    outputs: Path  # `RUN/pipeline/NAME`
+    made_by: Path
 
 
 class Plan(BaseModel):
     """What to run: a compiled `package` of a pipeline.
 
-    `folder` is the run's folder; its `pipeline/` gets KFP's outputs, `results/` what is shown.
+    `folder` is the run's folder; its `pipeline/` gets KFP's outputs, `results/` what is shown. started: the
+    parameters that name services of this run's own; corpus: what its tools service searches. taken_over: by the
+    task's path in the DAG, `a/b`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -31,6 +48,14 @@ class Plan(BaseModel):
     parameters: dict[str, JsonValue]
     folder: Path
     artifact_store: str
+    started: tuple[str, ...] = ()
+    corpus: str = ""
+    taken_over: Mapping[str, TakenOver] = {}
+
+    @property
+    def given(self) -> dict[str, JsonValue]:
+        """The parameters that were given, without those of services that the run started."""
+        return {name: value for name, value in self.parameters.items() if name not in self.started}
 
 
 def execute(plan: Plan) -> None:
@@ -39,6 +64,7 @@ def execute(plan: Plan) -> None:
     Raises:
         RuntimeError: a task failed; kfp.local's message names it.
     """
+    _hide_docker_folder()
     from kfp import components, local
 
     keep_lines_whole()
@@ -53,20 +79,35 @@ def execute(plan: Plan) -> None:
         enable_caching=False,
     )
     package = plan.package.read_text(encoding="ascii")
-    pipeline = components.load_component_from_text(without_backoff(package))
+    pipeline = components.load_component_from_text(as_run_here(package, plan.taken_over, root))
     pipeline(**plan.parameters)
-    collect(root, PIPELINES[plan.pipeline].shown, plan.folder / "results", plan.artifact_store)
+    results = plan.folder / "results"
+    collect(root, PIPELINES[plan.pipeline].shown, results, plan.artifact_store)
+    shutil.copyfile(last_task(root, TASK) / "report", results / PAGE)
 
 
-def without_backoff(package: str) -> str:
-    """The compiled pipeline with retries after a second: a pod may wait for a node, here nothing comes back."""
-    documents = list(yaml.safe_load_all(package))
-    spec = documents[0]
+def _hide_docker_folder() -> None:
+    """Let kfp find no docker package, where what Python finds by that name is our folder docker/ (PYTHONPATH=.)."""
+    found = importlib.util.find_spec("docker")
+    if found is not None and found.origin is None:
+        sys.modules["docker"] = None  # type: ignore[assignment]
+
+
+def as_run_here(package: str, taken_over: Mapping[str, TakenOver], root: Path) -> str:
+    """The compiled pipeline as it is executed here: without a back-off, and with what is taken over.
+
+    Retries come after a second: a pod may wait for a node, here nothing comes back. root: of all tasks' outputs.
+    """
+    spec, *others = list(yaml.safe_load_all(package))
     for dag in (spec["root"], *spec["components"].values()):
         for task in dag.get("dag", {}).get("tasks", {}).values():
             if "retryPolicy" in task:
                 task["retryPolicy"] |= {"backoffDuration": "1s", "backoffFactor": 1.0}
-    return yaml.safe_dump_all(documents, sort_keys=False)
+    for path, taken in taken_over.items():
+        label = f"taken-over-{path}"
+        spec["components"][component_of(spec, path.split("/"))]["executorLabel"] = label
+        spec["deploymentSpec"]["executors"][label] = executor(taken.outputs, root)
+    return yaml.safe_dump_all([spec, *others], sort_keys=False)
 
 
 def collect(root: Path, shown: Sequence[Shown], results: Path, artifact_store: str) -> None:

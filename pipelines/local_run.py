@@ -1,19 +1,19 @@
 """A whole local run: services up, the compiled DAG through kfp.local, results into `runs/`, services down."""
 
+import importlib.util
 import json
 import os
 import re
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
 
-import yaml
 from pydantic import JsonValue
 from rich.console import Console
 
@@ -22,9 +22,14 @@ from pipelines.arguments import DEMO as DEMO_PRESET
 from pipelines.arguments import Arguments
 from pipelines.catalog import PIPELINES
 from pipelines.compile import package_path
+from pipelines.earlier_run import EarlierRun, at_work
+from pipelines.failure_report import write_failure_report
 from pipelines.follow import follow
+from pipelines.local_dag import PLAN, Plan, TakenOver
+from pipelines.local_spec import component_of, has_arms, read_spec, task_names, task_retries
 from pipelines.processes import StopRequest, running, stop_on_signals
-from pipelines.services import BUCKET, object_store, tools_service
+from pipelines.restart import NewRun, taken_over
+from pipelines.services import BUCKET, STORE, object_store, tools_service
 from pipelines.terminal import StageDisplay
 
 DEMO = "demo://"  # questions about the passages that the same name gives as a corpus
@@ -41,11 +46,12 @@ URI = re.compile(r"^[a-z0-9]+://")
 
 
 class StageFailure(Exception):
-    """A stage failed; the message is one line, `log` has the rest."""
+    """A stage failed; the message is one line, `report` says what to do, `log` has the rest."""
 
-    def __init__(self, message: str, log: Path) -> None:
+    def __init__(self, message: str, log: Path, report: Path | None = None) -> None:
         super().__init__(message)
         self.log = log
+        self.report = report
 
 
 @dataclass(frozen=True)
@@ -87,8 +93,13 @@ class RunFolder:
         return self.path
 
 
-def run_locally(arguments: Arguments, runs: Path, console: Console) -> Path:
+def run_locally(
+    arguments: Arguments, runs: Path, console: Console, *, stage: str = "", earlier: Path | None = None
+) -> Path:
     """Run a pipeline here; gives the run's folder, with summary.json and report.html.
+
+    stage: what to begin with; what comes before is taken over from `earlier`, the folder of a run, by default the
+    newest in `runs` that has it.
 
     Raises:
         InputError: something given can't be used, or a service does not come up.
@@ -97,16 +108,37 @@ def run_locally(arguments: Arguments, runs: Path, console: Console) -> Path:
     """
     begun = time.monotonic()
     parameters, corpus = _local_parameters(arguments)
+    package = _package(arguments)
+    for name in ("artifact_store", "tools_url"):
+        if not parameters.get(name):
+            parameters.pop(name, None)  # the run starts its own
+    given = tuple(parameters)
+    taken: dict[str, TakenOver] = {}
+    source: EarlierRun | None = None
+    if stage:
+        new = NewRun.of(arguments.pipeline, package, parameters, corpus)
+        source, taken = taken_over(new, stage, runs, earlier)
     folder = RunFolder.create(runs)
-    package = package_path(arguments.pipeline, arguments.rounds, folder.path, without=arguments.without)
     environment = {**os.environ, **CHILDREN}
-    with stop_on_signals() as stop, ExitStack() as stack:
+    plan = Plan(
+        pipeline=arguments.pipeline,
+        package=folder.path / f"{arguments.pipeline}.yaml",
+        parameters=parameters,
+        folder=folder.path,
+        artifact_store="",
+        corpus=corpus,
+        taken_over=taken,
+    )
+    plan.package.write_text(package, encoding="ascii", newline="\n")
+    with stop_on_signals() as stop, at_work(folder.path), ExitStack() as stack:
         scratch = folder.path / "tmp"
         scratch.mkdir()
         stack.callback(shutil.rmtree, scratch, ignore_errors=True)
         environment["TMPDIR"] = str(scratch)  # kfp leaves a folder behind for every task
         with console.status("Starting the object store and the tools service") as status:
             if not parameters.get("artifact_store"):
+                if source:
+                    _copy_store(source.folder, folder.path, stop)
                 environment = {k: v for k, v in environment.items() if not k.startswith("AWS_")}
                 environment |= stack.enter_context(object_store(folder.path, environment, stop))
                 parameters["artifact_store"] = f"s3://{BUCKET}/artifacts"
@@ -118,13 +150,21 @@ def run_locally(arguments: Arguments, runs: Path, console: Console) -> Path:
                 parameters["tools_url"] = service.pop("url")
                 environment |= service
             status.stop()
-        _execute(arguments.pipeline, package, parameters, folder, environment, stop, console)
+        if source:
+            console.print(f"taken over from {source.folder}", highlight=False, soft_wrap=True)
+        started = tuple(name for name in parameters if name not in given)
+        places = {"artifact_store": parameters["artifact_store"], "parameters": parameters}
+        _execute(plan.model_copy(update={**places, "started": started}), folder, environment, stop, console)
     return folder.publish(time.monotonic() - begun)
 
 
 def _local_parameters(arguments: Arguments) -> tuple[dict[str, JsonValue], str]:
     """The run's parameters with local paths made absolute and looked at, and the corpus likewise."""
     parameters = {"base_model": DEMO_MODEL, **arguments.parameters}
+    if "regression" in arguments.also and importlib.util.find_spec("lm_eval") is None:
+        raise InputError(
+            "with: regression needs lm-evaluation-harness here (pip install 'lm-eval[hf]==0.4.13'); its image has it"
+        )
     if arguments.preset == DEMO_PRESET:
         parameters.setdefault("questions", PIPELINES[arguments.pipeline].demo_questions)
     if not parameters.get("questions"):
@@ -182,67 +222,48 @@ def must_exist(key: str, *values: str) -> None:
             raise InputError(f"{key}: {value}: no such file or folder")
 
 
+def _package(arguments: Arguments) -> str:
+    """The compiled YAML of what is to run."""
+    with tempfile.TemporaryDirectory() as folder:
+        form = {"without": arguments.without, "also": arguments.also}
+        path = package_path(arguments.pipeline, arguments.rounds, Path(folder), **form)
+        return path.read_text(encoding="ascii")
+
+
+def _copy_store(earlier: Path, folder: Path, stop: StopRequest) -> None:
+    """Begin with the objects of another run's store: artifacts' files, and checkpoints to go on from."""
+
+    def copy(source: str, target: str) -> None:
+        stop.check()
+        shutil.copy2(source, target)
+
+    shutil.copytree(earlier / STORE, folder / STORE, copy_function=copy)
+
+
 def _execute(
-    pipeline: str,
-    package: Path,
-    parameters: dict[str, JsonValue],
-    folder: RunFolder,
-    environment: dict[str, str],
-    stop: StopRequest,
-    console: Console,
+    plan: Plan, folder: RunFolder, environment: dict[str, str], stop: StopRequest, console: Console
 ) -> None:
-    spec = read_spec(package)
+    spec = read_spec(plan.package)
     if has_arms(spec):
         # kfp.local works on two of them at a time; with as many threads each as there are cores they crawl.
         threads = max(1, (os.cpu_count() or 1) // ARMS_AT_ONCE)
         environment = {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "passive", **environment}
-    plan = folder.path / "plan.json"
-    content = {
-        "pipeline": pipeline,
-        "package": str(package),
-        "parameters": parameters,
-        "folder": str(folder.path),
-        "artifact_store": parameters["artifact_store"],
-    }
-    plan.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    command = [sys.executable, "-m", "pipelines.local_dag", str(plan)]
-    display = StageDisplay(console, task_names(spec))
-    with display, running(command, environment=environment, log=None) as process:
-        error = follow(process, folder.log, display, stop, task_retries(spec))
+    path = folder.path / PLAN
+    path.write_text(plan.model_dump_json(indent=1), encoding="utf-8")
+    command = [sys.executable, "-m", "pipelines.local_dag", str(path)]
+    taken = {component_of(spec, one.split("/")).removeprefix("comp-") for one in plan.taken_over}
+    display = StageDisplay(console, task_names(spec), taken)
+    with display:
+        with running(command, environment=environment, log=None) as process:
+            error = follow(process, folder.log, display, stop, task_retries(spec))
         if error:
-            raise StageFailure(error, folder.log)
-
-
-def task_names(spec: Mapping[str, Any]) -> dict[str, str]:
-    """kfp.local's task name (its component's) -> display name, for the tasks that run a container."""
-    components = {task["componentRef"]["name"]: task["taskInfo"]["name"] for task in _tasks(spec)}
-    return {
-        name.removeprefix("comp-"): shown
-        for name, shown in components.items()
-        if "executorLabel" in spec["components"][name]
-    }
-
-
-def task_retries(spec: Mapping[str, Any]) -> dict[str, int]:
-    """kfp.local's task name -> how often it is tried again."""
-    return {
-        task["componentRef"]["name"].removeprefix("comp-"): task["retryPolicy"]["maxRetryCount"]
-        for task in _tasks(spec)
-        if "retryPolicy" in task
-    }
-
-
-def has_arms(spec: Mapping[str, Any]) -> bool:
-    """Whether the pipeline has a loop over constants: whole arms, with their trainings, side by side."""
-    return any("raw" in task.get("parameterIterator", {}).get("items", {}) for task in _tasks(spec))
-
-
-def _tasks(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
-    dags = [spec["root"], *(part for part in spec["components"].values() if "dag" in part)]
-    return [task for dag in dags for task in dag["dag"]["tasks"].values()]
-
-
-def read_spec(package: Path) -> dict[str, Any]:
-    """The pipeline spec of a compiled YAML."""
-    with package.open(encoding="ascii") as file:
-        return cast(dict[str, Any], next(iter(yaml.safe_load_all(file))))
+            report = write_failure_report(
+                spec,
+                plan.parameters,
+                error,
+                folder=folder.path,
+                log=folder.log,
+                environment=environment,
+                stop=stop,
+            )
+            raise StageFailure(error, folder.log, report)

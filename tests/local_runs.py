@@ -62,10 +62,16 @@ class LocalRun:
 
 def run_self_training(folder: Path, *words: str, problems: int, plain: int) -> LocalRun:
     """Run `self_training` in a folder on so many word problems and questions that need no tool."""
+    prepare_self_training(folder, problems=problems, plain=plain)
+    return run_pipeline(folder, "self_training", *SMALL, *words)
+
+
+def prepare_self_training(folder: Path, *, problems: int, plain: int) -> None:
+    """Put a model, questions and one passage into a folder, as SMALL names them."""
     build_test_model(folder / "model")
     questions = [*word_problems(problems, seed=7), *plain_questions(plain, seed=7)]
     write_records(folder / "questions.jsonl", questions)
-    return run_pipeline(folder, "self_training", *SMALL, *words)
+    _write_corpus(folder)
 
 
 def gold_problems(count: int, seed: int) -> list[Question]:
@@ -82,8 +88,7 @@ def gold_problems(count: int, seed: int) -> list[Question]:
 
 def run_pipeline(folder: Path, pipeline: str, *words: str) -> LocalRun:
     """Run a pipeline in a folder, with one passage as corpus.jsonl."""
-    passage = {"id": "1", "title": "Averes", "text": "Averes is a town in Portugal."}
-    (folder / "corpus.jsonl").write_text(json.dumps(passage) + "\n", encoding="utf-8")
+    _write_corpus(folder)
     done = subprocess.run(
         [sys.executable, "-m", "pipelines", "run", pipeline, *words],
         cwd=folder,
@@ -96,3 +101,8 @@ def run_pipeline(folder: Path, pipeline: str, *words: str) -> LocalRun:
     )
     assert done.returncode == 0, done.stdout
     return LocalRun(done.stdout, folder / "runs" / "latest")
+
+
+def _write_corpus(folder: Path) -> None:
+    passage = {"id": "1", "title": "Averes", "text": "Averes is a town in Portugal."}
+    (folder / "corpus.jsonl").write_text(json.dumps(passage) + "\n", encoding="utf-8")

@@ -95,6 +95,27 @@ def test_values_keep_equal_signs_and_text() -> None:
 
 
 @pytest.mark.parametrize(
+    "word",
+    [
+        "sft_image=own",
+        "sft_image=whetstone/trace_generation:0.1.0",
+        "sft_image=Registry.example:5000/team/own--sft:Latest",
+        f"sft_image=localhost:5000/own@sha256:{'0a' * 32}",
+        f"sft_image=ghcr.example/team/own:1.2_3-x@sha256:{'0a' * 32}",
+        "sft_accelerators=16",
+        "accelerator_type=nvidia.com/mig-1g.5gb",
+        "registry_secret=team.pull-1",
+        'node_selector={"pool":"gpu"}',
+        'tolerations=[{"operator":"Exists"}]',
+    ],
+)
+def test_what_a_cluster_takes_passes(word: str) -> None:
+    name, _, value = word.partition("=")
+    given = parse_arguments("self_training", [word]).parameters[name]
+    assert given == (value if isinstance(given, str) else json.loads(value))
+
+
+@pytest.mark.parametrize(
     ("words", "said"),
     [
         (["questions"], "'questions': expected key=value"),
@@ -121,6 +142,18 @@ def test_values_keep_equal_signs_and_text() -> None:
         (["questions=a", "questions=b"], "questions: given twice"),
         (["tolerations={}"], "tolerations: expected a JSON list"),
         (["node_selector=gpu"], "node_selector: expected a JSON object"),
+        (['node_selector={"rank":1}'], "node_selector: expected a JSON object of texts"),
+        (['tolerations=["gpu"]'], "tolerations: expected a JSON list of objects"),
+        (["sft_accelerators=many"], "sft_accelerators: expected a whole number, got 'many'"),
+        (["sft_accelerators=-1"], "sft_accelerators: expected a whole number"),
+        (["sft_accelerators="], "sft_accelerators: expected a whole number"),
+        (["accelerator_type=gpu"], "accelerator_type: expected a resource name such as nvidia.com/gpu"),
+        (["sft_image="], "sft_image: expected an image such as registry.example/team/own-sft:1"),
+        (["sft_image=registry.example/Team/own:1"], "sft_image: expected an image"),
+        (["sft_image=own sft"], "sft_image: expected an image"),
+        (["sft_image=own:a:b/c"], "sft_image: expected an image"),
+        (["store_secret="], "store_secret: expected the name of a Kubernetes Secret, got ''"),
+        (["model_secret=My_Secret"], "model_secret: expected the name of a Kubernetes Secret"),
         (["method=dop"], "method: unknown 'dop' (did you mean 'dpo'?); known: sft, dpo"),
         (["method=sft,ppo"], "method: unknown 'ppo' (did you mean 'dpo'?); known: sft, dpo"),
         (["method="], "method: empty; expected one or more of sft, dpo"),

@@ -13,7 +13,7 @@ from rich.console import Console
 from pipelines.compile import compiled_path, package_path
 from pipelines.follow import follow as follow_log
 from pipelines.local_dag import last_task
-from pipelines.local_run import read_spec, task_names
+from pipelines.local_spec import read_spec, task_names
 from pipelines.log_lines import StageProgress, split_thread
 from pipelines.loop_output import WholeLines
 from pipelines.processes import StopRequest, running
