@@ -33,11 +33,11 @@ from pipelines.evaluate_folder import (
     open_folder,
 )
 from pipelines.evaluate_tables import AGAINST, EVALUATION, print_evaluation
-from pipelines.evaluated_model import EvaluatedModel, check_url, read_model
+from pipelines.evaluated_model import EvaluatedModel, asked_alike, check_url, read_model
 from pipelines.follow import lines_of
 from pipelines.local_run import CHILDREN, StageFailure, absolute, must_exist
 from pipelines.log_lines import RaisedError, StageProgress, read_line
-from pipelines.processes import StopRequest, running, stop_on_signals
+from pipelines.processes import Interrupted, StopRequest, running, stop_on_signals
 from pipelines.services import tools_service
 from pipelines.terminal import StageDisplay
 
@@ -153,7 +153,11 @@ def evaluate(
         settings = {task: request.evaluation_settings(model) for task, model in found.items()}
     keep_request(folder, asdict(request))
     environment = {**os.environ, **CHILDREN}
-    with stop_on_signals() as stop, StageDisplay(console, NAMES) as display:
+    with (
+        _told_how_to_go_on(folder, console),
+        stop_on_signals() as stop,
+        StageDisplay(console, NAMES) as display,
+    ):
         stages = _Stages(folder, environment, display, stop)
         place = folder / INGEST
         if not is_made(place / "question_set", request.questions):
@@ -174,6 +178,15 @@ def evaluate(
             stages.run(COMPARISON, *words)
     print_evaluation(console, folder)
     return folder
+
+
+@contextmanager
+def _told_how_to_go_on(folder: Path, console: Console) -> Iterator[None]:
+    try:
+        yield
+    except Interrupted:
+        console.print(f"the same command with --out {folder} goes on", highlight=False, soft_wrap=True)
+        raise
 
 
 def _models(
@@ -208,6 +221,7 @@ def _models(
         ):
             if given:
                 raise InputError(f"--against-{option}: only beside --against URL, which is not given")
+    found = asked_alike(found)
     if len({model.name for model in found.values()}) < len(
         found
     ):  # two folders, or two servers' models, named alike

@@ -56,11 +56,13 @@ def print_suites(console: Console, title: str, summary: Mapping[str, Any]) -> No
 
 
 def bfcl_lines(version: str, scores: Mapping[str, Any]) -> Sequence[str]:
-    """The sums of a version that can be given; and where `overall` can't be, why."""
+    """The sums of a version that can be given, and whether all questions are in them; where `overall` can't be, why."""
     known = [f"{part} {_percent(scores[part])}" for part in BFCL_PARTS if scores[part] is not None]
     if not known:
         return ()
     sums = f"BFCL {version}: {', '.join(known)}".replace("_", " ")
+    few = scores.get("partial", ())
+    sums += f"; fewer than all questions were judged of {', '.join(few)}" if few else ""
     return [line for line in (sums, scores.get("no_overall", "")) if line]
 
 

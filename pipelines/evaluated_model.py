@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -95,6 +95,18 @@ def read_model(
             f"{named}: {text}: holds neither {MODEL_CONFIG} of a model nor {CARD_FILE} of an adapter"
         )
     return EvaluatedModel(folder.name, str(folder), None, engine)
+
+
+def asked_alike(models: Mapping[str, EvaluatedModel]) -> dict[str, EvaluatedModel]:
+    """The same models; a base model beside an adapter of it gets that one's call format.
+
+    So their prompts are the same, and the difference is the policy's.
+    """
+    formats = {model.engine["call_format"] for model in models.values() if "call_format" in model.engine}
+    if len({model.base_model for model in models.values()}) > 1 or len(formats) != 1:
+        return dict(models)
+    one = {"call_format": formats.pop()}
+    return {task: replace(model, engine={**model.engine, **one}) for task, model in models.items()}
 
 
 def check_url(option: str, url: str) -> None:

@@ -45,8 +45,8 @@ class Pod:
     path: the task's names from the outermost DAG inwards; display_name: what the UI calls it. command: what the
     container executes, arguments included. accelerators: how many, as text. retries: attempts after the first;
     retry_seconds: the first wait, which is multiplied by retry_factor up to retry_most_seconds. cached: whether a
-    finished one like it may be taken instead. loops: what the loops around it go over, outermost first; each item has a
-    pod of its own. conditions: what must hold for it to start.
+    finished one like it may be taken instead. loops: what the loops around it go over, outermost first; each item of it
+    has a pod of its own. conditions: what must hold for it to start.
     """
 
     path: Path
@@ -85,7 +85,7 @@ class Pod:
 
 
 def resolved_pods(package_text: str, parameters: Mapping[str, JsonValue]) -> tuple[Pod, ...]:
-    """Every executor task of a compiled pipeline (YAML, two documents) as its pod, in the order of the DAG.
+    """Every executor task of a compiled pipeline (YAML, two documents) as its pod, each after those that it waits for.
 
     parameters: the run's; those left out take the pipeline's defaults. What other tasks make is shown by their names.
 
@@ -135,7 +135,7 @@ def _pod(one: Executor) -> Pod:
         security_context=dict(settings.get("securityContext", {})),
         environment={variable["name"]: variable["value"] for variable in one.container.get("env", ())},
         cached=one.cached,
-        loops=tuple(_shown(Item(items)) for items in one.loops),
+        loops=tuple(_shown(items) for items in one.loops),
         conditions=one.conditions,
     )
 

@@ -97,8 +97,8 @@ def equip(
 ) -> PipelineTask:
     """Give a task its display name, labels, image, resources, retries, placement and secrets.
 
-    with_secrets: the stage reads the store, the tools or a model. accelerators: the run parameter with the count, typed `str` (an int is silently dropped on the
-    cluster); None for a stage that needs no accelerator.
+    accelerators: the run parameter with the count, typed `str` (an int is silently dropped on the cluster); None for a
+    stage that needs no accelerator. with_secrets: the stage reads the store, the tools or a model.
     """
     task.set_display_name(name)
     for label, value in (LABELS | {NAME_LABEL: stage}).items():

@@ -5,13 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import JsonValue
-
 from components.contracts.errors import InputError
 from components.contracts.settings import StageSettings
 from components.ingest.settings import IngestSettings
 from components.trace_generation.settings import TraceGenerationSettings
-from pipelines.arguments import OF_STAGE, SETTINGS, Arguments, declared_parameters, parse_arguments
+from pipelines.arguments import SETTINGS, Arguments, declared_parameters, parse_arguments
 from pipelines.plan.accelerators import Accelerator, accelerator
 from pipelines.plan.measured import Measured, read_measured
 from pipelines.plan.shape import ModelShape, shape_of
@@ -107,7 +105,6 @@ def read_request(words: Sequence[str]) -> Request:
         if key not in own:
             raise InputError(f"{key}: missing; expected whetstone plan base=llama-3.1-8b questions=10000")
     arguments = parse_arguments(own.get("pipeline", "self_training"), rest)
-    _check_counts(arguments.parameters)
     found = read_measured(Path(own["run"])) if own.get("run") else {}
     known = found | numbers
     measured = Measured().with_values(known)
@@ -152,12 +149,6 @@ def _counted(own: Mapping[str, str], arguments: Arguments, measured: Measured) -
 
 def _at_most(value: float, most: int | None) -> float:
     return value if most is None else min(value, most)
-
-
-def _check_counts(parameters: Mapping[str, JsonValue]) -> None:
-    for name, value in parameters.items():
-        if name.endswith(OF_STAGE[2]) and not str(value).isdecimal():
-            raise InputError(f"{name}: expected a whole number, got {value!r}")
 
 
 def _accelerators(text: str) -> int | None:

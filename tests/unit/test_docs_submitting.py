@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 from pipelines.arguments import declared_parameters
 from pipelines.catalog import PIPELINES
 from pipelines.compile import compiled_path
-from pipelines.submit_guide import BEGIN, END, PAGE, parameter_tables, write_page
+from pipelines.submit.guide import BEGIN, END, PAGE, parameter_tables, write_page
 from tests.kfp_stub import KfpStub, kfp_stub
 
 ROOT = Path(__file__).parents[2]
@@ -238,7 +238,7 @@ def _substituted(argument: str, values: Mapping[str, Any]) -> Sequence[str]:
 def test_the_page_has_the_parameters_of_all_pipelines() -> None:
     text = PAGE.read_text(encoding="utf-8")
     written = text[text.index(BEGIN) + len(BEGIN) : text.index(END)]
-    assert written.strip() == parameter_tables().strip(), "run `python -m pipelines.submit_guide`"
+    assert written.strip() == parameter_tables().strip(), "run `python -m pipelines.submit.guide`"
     names = {name for pipeline in PIPELINES for name in declared_parameters(pipeline)}
     assert set(re.findall(r"^\| `(\w+)` \|", written, re.M)) == names
 

@@ -17,8 +17,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from components.contracts.images import image
 from pipelines.catalog import PIPELINES
-from pipelines.inference_service import PARSERS
 from pipelines.resources import LABELS, MODEL_KEYS, STORE_KEYS, TOOLS_KEYS
+from pipelines.serving.inference_service import PARSERS
 from tests.compiled_pipelines import documents_of
 from tests.kustomized import MANIFESTS, OVERLAYS, Manifest, one_of, overlay, pods_of, rendered
 from tests.object_store import find_weed, free_ports

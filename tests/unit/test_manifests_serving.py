@@ -19,8 +19,8 @@ from components.policy.load import load_tokenizer, open_chat
 from components.publication.publish import publish
 from components.storage import open_storage
 from pipelines.cli import app
-from pipelines.inference_service import LORA_RANKS, PARSERS
-from pipelines.serving import LIMITS, write_serving
+from pipelines.serving.folder import LIMITS, write_serving
+from pipelines.serving.inference_service import LORA_RANKS, PARSERS
 from tests.chat_families import FAMILIES, family_tokenizer
 from tests.kustomized import Manifest, one_of, pods_of, rendered
 from tests.network_policies import Peer, passes
@@ -74,7 +74,7 @@ def arguments_of(folder: Path) -> list[str]:
 @pytest.mark.parametrize("call_format", CALL_FORMATS)
 def test_parser_and_template_are_those_of_the_card(call_format: str, base: Path, tmp_path: Path) -> None:
     adapter = lora(tmp_path / "adapter", base, call_format=call_format)
-    serving = write_serving(str(adapter), tmp_path / "out", uri=PUBLISHED, base_model=HUB)
+    serving = write_serving(str(adapter), tmp_path / "out", uri=f"{PUBLISHED}/", base_model=HUB)
     arguments = arguments_of(tmp_path / "out")
     guide = (tmp_path / "out/README.md").read_text()
     assert serving.call_format == call_format

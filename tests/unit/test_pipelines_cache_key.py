@@ -174,10 +174,18 @@ def test_a_parameter_that_the_pipeline_does_not_have_is_refused() -> None:
         fingerprints(package("self_training"), {**RUN, "sft_imge": "x"})
 
 
-def test_the_faces_source_is_in_the_key() -> None:
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Fine-tune", "Tune"),
+        ("""image: '{{$.inputs.parameters[''pipelinechannel--sft_image'']}}'""", "image: own/sft:1"),
+    ],
+)
+def test_the_faces_source_and_the_image_as_compiled_are_in_the_key(old: str, new: str) -> None:
     """So that another version of a face is not answered by what an older one made."""
     text = package("self_training")
-    changed = text.replace("Fine-tune", "Tune")
-    old, new = fingerprints(text, RUN), fingerprints(changed, RUN)
-    differing = {path for path in old if old[path] != new[path]} - always("self_training")
+    changed = text.replace(old, new)
+    assert changed != text
+    before, after = fingerprints(text, RUN), fingerprints(changed, RUN)
+    differing = {path for path in before if before[path] != after[path]} - always("self_training")
     assert differing == expected("self_training", "sft") - always("self_training")

@@ -17,9 +17,12 @@ from components.contracts.errors import InputError
 from components.contracts.records import PolicyCard
 from components.policy.load import load_policy
 from components.policy.settings import ModelSettings
+from components.scoring.bfcl.scores import GROUP_SIZES, bfcl_scores
 from pipelines.evaluate import Request, evaluate, read_request
 from pipelines.evaluate_folder import is_judged, open_folder
-from pipelines.evaluated_model import read_model
+from pipelines.evaluate_tables import bfcl_lines
+from pipelines.evaluated_model import asked_alike, read_model
+from tests.judged_bfcl import judged_items
 from tests.loopback_server import JsonHandler, serving
 from tests.teacher_server import teacher_server, tool_call
 from tests.tiny_model import build_tiny_model
@@ -172,7 +175,10 @@ def test_a_server_is_stopped_by_ctrl_c_and_gone_on_with(tmp_path: Path) -> None:
         stopped.send_signal(signal.SIGINT)
         text, _ = stopped.communicate(timeout=PATIENCE)
         assert stopped.returncode == 130
-        assert text.splitlines()[-1] == "error: stopped by SIGINT; everything that was started is stopped"
+        assert text.splitlines()[-2:] == [
+            f"the same command with --out {tmp_path / 'out'} goes on",
+            "error: stopped by SIGINT; everything that was started is stopped",
+        ]
         before = len(heard)
         assert 0 < before < 60
         again = start()
@@ -317,6 +323,29 @@ def test_an_adapter_says_its_base_model_and_call_format(model: Path, tmp_path: P
     assert [entry.path for entry in open_artifact(tmp_path / "scratch", "adapter/1").manifest.files] == [
         "adapter_config.json"
     ]
+
+
+def test_a_base_model_is_asked_as_the_adapter_beside_it(model: Path, tmp_path: Path) -> None:
+    with write_artifact(tmp_path / "adapter", "adapter/1") as writer:
+        (writer.folder / "policy.json").write_text(card_of(model))
+    adapter, base = (read_model(str(one), tmp_path / "scratch") for one in (tmp_path / "adapter", model))
+    for sides in ({"after": adapter, "before": base}, {"after": base, "before": adapter}):
+        found = asked_alike(sides)
+        assert {one.engine["call_format"] for one in found.values()} == {"pythonic"}
+        assert [one.adapter for one in found.values()] == [one.adapter for one in sides.values()]
+    other = read_model("hf://org/other", tmp_path)
+    assert asked_alike({"after": adapter, "before": other}) == {"after": adapter, "before": other}
+    another = read_model(str(tmp_path / "adapter"), tmp_path, call_format="hermes")
+    assert asked_alike({"after": adapter, "before": another}) == {"after": adapter, "before": another}
+
+
+def test_sums_over_a_part_of_the_questions_say_so() -> None:
+    whole = {name: size for name, size in GROUP_SIZES.items() if name.startswith("live_")}
+    for less, words in ((0, ""), (1, "; fewer than all questions were judged of live_simple")):
+        sizes = whole | {"live_simple": whole["live_simple"] - less}
+        items = judged_items({f"bfcl:{name}": (0, size) for name, size in sizes.items()})
+        line = bfcl_lines("v4", bfcl_scores(items, "v4"))[0]
+        assert line == f"BFCL v4: live 0.0, relevance 0.0{words}"
 
 
 def test_uris_folders_and_servers(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from components.contracts.images import image
 from pipelines.catalog import PIPELINES
 from pipelines.compile import compiled_path
 from pipelines.resolved import Pod, SecretKeys, Volume, resolved_pods
-from tests.dag_edges import flow
+from tests.dag_edges import descendants, flow
 
 RUN = {"questions": "s3://bucket/questions.jsonl"}
 HERE = "{{$.inputs.parameters['%s']}}"
@@ -97,11 +97,19 @@ def test_the_pod_of_sft() -> None:
     assert tools in pod.secrets
 
 
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_pods_come_in_an_order_in_which_they_can_run(pipeline: str) -> None:
+    """Whatever flows into a pod is made by one before it; the report on the run is the last."""
+    graph, _ = flow(package(pipeline))
+    place = {pod.path: number for number, pod in enumerate(pods_of(pipeline))}
+    for path, number in place.items():
+        assert all(place[after] > number for after in descendants(graph, {path})), path
+    assert max(place, key=lambda path: place[path]) == ("run-report",)
+
+
 def test_loops_and_conditions_are_shown() -> None:
     shard = pod_of("self_training", "trace_generation")
-    assert len(shard.loops) == 1
-    assert shard.loops[0].endswith("ingest.Output>")
-    assert shard.loops[0].startswith("<each of ")
+    assert shard.loops == ("<exit-handler-1/ingest.Output>",)
     assert "== 'promoted'" in pod_of("self_training", "publication").conditions[-1]
     assert pod_of("self_training", "sft").loops == ()
 

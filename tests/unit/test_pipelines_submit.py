@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from typer.testing import CliRunner, Result
 from components.contracts.errors import InputError
 from pipelines.cli import app
 from pipelines.compile import compiled_path
-from pipelines.submit import NotWaited, task_names
+from pipelines.submit.connection import Patience
+from pipelines.submit.submission import NotWaited, task_names
 from tests.kfp_stub import KfpStub, Trouble, kfp_stub
 
 
@@ -25,6 +27,14 @@ from tests.kfp_stub import KfpStub, Trouble, kfp_stub
 def no_endpoint_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith(("KFP_", "KF_PIPELINES_"))]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def sigint_is_heard() -> Iterator[None]:
+    """A shell's background job ignores SIGINT, which children inherit and the command then leaves alone."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def submit(url: str, *words: str) -> Result:
@@ -147,13 +157,25 @@ def test_an_interrupted_submission_says_how_to_look_for_the_run(monkeypatch: pyt
         os.kill(os.getpid(), signal.SIGINT)
         raise AssertionError("not interrupted")
 
-    monkeypatch.setattr("pipelines.submit_api.KubeflowApi.create_run", interrupted)
+    monkeypatch.setattr("pipelines.submit.api.KubeflowApi.create_run", interrupted)
     with kfp_stub() as stub:
-        result = submit(stub.url, "--run-name", "nightly")
+        result = submit(stub.url, "--run-name", "nightly", "--namespace", "team-a")
     assert isinstance(result.exception, NotWaited)
     assert result.exception.exit_code == 130
-    assert str(result.exception).startswith(
-        "stopped by SIGINT while submitting; look whether 'nightly' runs: kfp"
+    assert str(result.exception) == (
+        "stopped by SIGINT while submitting; look whether 'nightly' runs: "
+        f"kfp --endpoint {stub.url} --namespace team-a run list"
+    )
+
+
+def test_a_run_that_nobody_answered_for_may_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.submit.connection.PATIENCE", Patience(outage=0.1, pause=0.05))
+    with kfp_stub(troubles=[Trouble("POST /runs", 0, times=99)]) as stub:
+        result = submit(stub.url, "--run-name", "nightly")
+    assert isinstance(result.exception, InputError)
+    assert str(result.exception) == (
+        f"{stub.url}: the Kubeflow Pipelines API does not answer any more (ProtocolError); "
+        f"look whether 'nightly' runs: kfp --endpoint {stub.url} run list"
     )
 
 
@@ -215,11 +237,13 @@ def test_submit_refuses_what_it_can_before_it_asks() -> None:
     with kfp_stub() as stub:
         corpus = submit(stub.url, "corpus=passages.jsonl")
         unknown = submit(stub.url, "sft_accelerator=1")
+        placed = submit(stub.url, 'tolerations=["gpu"]')
         nothing = CliRunner().invoke(app, ["submit", "self_training", "--host", stub.url, "preset=demo"])
         assert not stub.requests
     assert str(corpus.exception).startswith("corpus: only `whetstone run` takes it")
     assert str(nothing.exception) == "questions: missing; expected questions=URI"
     assert "unknown parameter 'sft_accelerator' (did you mean 'sft_accelerators'?)" in str(unknown.exception)
+    assert str(placed.exception).startswith("tolerations: expected a JSON list of objects")
 
 
 def test_rounds_are_submitted_unrolled() -> None:
@@ -281,7 +305,7 @@ def test_while_waiting_an_outage_is_waited_out() -> None:
 
 
 def test_while_waiting_a_long_outage_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.submit.OUTAGE_SECONDS", 0.2)
+    monkeypatch.setattr("pipelines.submit.submission.OUTAGE_SECONDS", 0.2)
     with kfp_stub(troubles=[Trouble("GET /runs/", 502, times=99)]) as stub:
         result = submit(stub.url)
         run_id = stub.runs[0]["run_id"]

@@ -17,9 +17,9 @@ from kfp_server_api import V2beta1Run, V2beta1RuntimeConfig
 
 from components.contracts.errors import InputError
 from pipelines.services import free_ports
-from pipelines.submit import read_package
-from pipelines.submit_api import KubeflowApi
-from pipelines.submit_connection import Endpoint, Patience, Refused, Unanswered, said_by
+from pipelines.submit.api import KubeflowApi
+from pipelines.submit.connection import Endpoint, Patience, Refused, Unanswered, said_by
+from pipelines.submit.submission import read_package
 from tests.kfp_stub import KfpStub, Trouble, kfp_stub
 
 QUICK = Patience(connect=5.0, answer=10.0, outage=10.0, pause=0.02)

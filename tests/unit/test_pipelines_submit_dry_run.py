@@ -13,8 +13,8 @@ from pipelines.catalog import PIPELINES
 from pipelines.cli import app
 from pipelines.compile import compiled_path
 from pipelines.resolved import resolved_pods
-from pipelines.submit_dry_run import kfp_argument
-from pipelines.submit_parameters import shortest_settings, told_parameters
+from pipelines.submit.dry_run import kfp_argument
+from pipelines.submit.parameters import shortest_settings, told_parameters
 
 
 def dry_run(*words: str) -> str:
@@ -59,7 +59,7 @@ def test_what_was_asked_for_is_in_the_pods_that_it_is_for() -> None:
     assert sft.startswith("SFT (")
     assert "4 x amd.com/gpu" in sft
     (generation,) = [block for block in blocks if block.startswith("Trace generation (")]
-    assert "one pod for every item of" in generation
+    assert "one pod for every item of <exit-handler-1/ingest.Output>" in generation
     assert pods.count("4 x amd.com/gpu") == 1
     (preflight,) = [block for block in blocks if block.startswith("Preflight (")]
     assert "never taken from it" in preflight

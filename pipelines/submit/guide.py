@@ -1,4 +1,4 @@
-"""The run parameters in groups, as tables for people: `python -m pipelines.submit_guide` writes them into their page.
+"""The run parameters in groups, as tables for people: `python -m pipelines.submit.guide` writes them into their page.
 
 They come from the compiled files, so from the descriptions in `pipelines/declare.py`.
 """
@@ -10,8 +10,8 @@ from typing import Any
 from pipelines.arguments import declared_parameters
 from pipelines.catalog import PIPELINES
 
-PAGE = Path(__file__).parents[1] / "docs" / "submitting.md"
-BEGIN = "<!-- parameters: written by `python -m pipelines.submit_guide` -->\n"
+PAGE = Path(__file__).parents[2] / "docs" / "submitting.md"
+BEGIN = "<!-- parameters: written by `python -m pipelines.submit.guide` -->\n"
 END = "<!-- end of parameters -->\n"
 
 _STORAGE = ("artifact_store", "checkpoint_root", "publish_to")

@@ -71,6 +71,7 @@ class Connection:
         self.endpoint = endpoint
         self.client = kfp_server_api.ApiClient(_configuration(endpoint))
         self._patience = patience or PATIENCE
+        self.confirmed = False  # whether it is the API that answers at that address
 
     def found_or_made(
         self, find: Callable[[], Result | None], make: Callable[[], Result], *, looked: bool = False
@@ -147,7 +148,9 @@ class Connection:
         return Refused(message, status)
 
     def not_there(self, why: str) -> str:
-        """That this is no address of the API, in one line."""
+        """That this is no address of the API, or that it does not answer any more, in one line."""
+        if self.confirmed:
+            return f"{self.endpoint.host}: the Kubeflow Pipelines API does not answer any more ({why})"
         return f"{self.endpoint.host}: no Kubeflow Pipelines API reachable there ({why}); give its address with --host"
 
 

@@ -10,9 +10,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from components.contracts.errors import InputError
 from components.evaluation.served_adapter import ServedAdapter, read_served_adapter
-from pipelines import inference_service as objects
-from pipelines.inference_service import PARSERS, TEMPLATE_FILE, Serving
-from pipelines.serving_guard import network_policy
+from pipelines.serving import inference_service as objects
+from pipelines.serving.guard import network_policy
+from pipelines.serving.inference_service import PARSERS, TEMPLATE_FILE, Serving
 
 SERVICE = "inferenceservice.yaml"
 DEFAULT_NAME = "whetstone-policy"
@@ -102,7 +102,9 @@ def _files(serving: Serving, found: ServedAdapter) -> dict[str, str]:
     files["kustomization.yaml"] = _yaml(objects.kustomization(serving, list(resources)))
     if serving.pinned_template:
         files[TEMPLATE_FILE] = found.chat_template
-    environment = Environment(loader=PackageLoader("pipelines"), undefined=StrictUndefined, autoescape=False)
+    environment = Environment(
+        loader=PackageLoader("pipelines.serving"), undefined=StrictUndefined, autoescape=False
+    )
     files["README.md"] = environment.get_template("serving.md.j2").render(
         serving=serving,
         trained_on=found.card.base_model,

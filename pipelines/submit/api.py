@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from components.contracts.errors import InputError
-from pipelines.submit_connection import Connection, Endpoint, Patience
+from pipelines.submit.connection import Connection, Endpoint, Patience
 
 
 class KubeflowApi:
@@ -27,6 +27,7 @@ class KubeflowApi:
         )
         if getattr(health, "multi_user", None) is None:
             raise InputError(self._connection.not_there("something else answers"))
+        self._connection.confirmed = True
         if health.multi_user and not endpoint.namespace:
             raise InputError(
                 f"{endpoint.host}: has many users; name the namespace of your profile with --namespace"

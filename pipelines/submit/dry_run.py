@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from pipelines.arguments import Arguments
 from pipelines.compile import compiled_path
 from pipelines.resolved import Pod, resolved_pods
-from pipelines.submit_connection import Endpoint
+from pipelines.submit.connection import Endpoint
 
 WIDTH = 80
 STAGE_LABEL = "app.kubernetes.io/name"  # is said by the block's title

@@ -17,8 +17,8 @@ from pydantic import JsonValue
 
 from components.contracts.errors import InputError
 from pipelines.processes import STOP_SIGNALS, Interrupted
-from pipelines.submit_api import KubeflowApi
-from pipelines.submit_connection import Endpoint, Refused, Unanswered
+from pipelines.submit.api import KubeflowApi
+from pipelines.submit.connection import Endpoint, Refused, Unanswered
 
 SUCCEEDED = "SUCCEEDED"
 FINAL_STATES = frozenset({SUCCEEDED, "SKIPPED", "FAILED", "CANCELED"})
@@ -78,12 +78,11 @@ def submit(api: KubeflowApi, submission: Submission) -> str:
                 **source,
             )
             return api.create_run(body)
+    except Unanswered as error:
+        raise InputError(f"{error}; {_may_run(api.endpoint, run_name)}") from error
     except Interrupted as stopped:
-        raise NotWaited(
-            f"stopped by {stopped} while submitting; look whether {run_name!r} runs: "
-            f"kfp --endpoint {api.endpoint.host} run list",
-            128 + stopped.signal,
-        ) from stopped
+        message = f"stopped by {stopped} while submitting; {_may_run(api.endpoint, run_name)}"
+        raise NotWaited(message, 128 + stopped.signal) from stopped
 
 
 def wait(
@@ -195,11 +194,17 @@ def _check_succeeded(endpoint: Endpoint, run: Any, tasks: frozenset[str]) -> Non
 
 
 def _goes_on(endpoint: Endpoint, run_id: str) -> str:
-    namespace = f"--namespace {endpoint.namespace} " if endpoint.namespace else ""
-    return (
-        f"run {run_id} goes on; look at it: {run_link(endpoint, run_id)} "
-        f"or kfp --endpoint {endpoint.host} {namespace}run get {run_id}"
-    )
+    look = f"{run_link(endpoint, run_id)} or {_kfp(endpoint)} run get {run_id}"
+    return f"run {run_id} goes on; look at it: {look}"
+
+
+def _may_run(endpoint: Endpoint, run_name: str) -> str:
+    return f"look whether {run_name!r} runs: {_kfp(endpoint)} run list"
+
+
+def _kfp(endpoint: Endpoint) -> str:
+    namespace = f" --namespace {endpoint.namespace}" if endpoint.namespace else ""
+    return f"kfp --endpoint {endpoint.host}{namespace}"
 
 
 def _check_same(ours: Mapping[str, Any], theirs: Any, name: str, version: str) -> None:

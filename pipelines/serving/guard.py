@@ -1,6 +1,6 @@
 """Who may ask a served adapter, and what its pod reaches: the NetworkPolicy beside its InferenceService."""
 
-from pipelines.inference_service import PORT, Manifest, Serving, labels_of
+from pipelines.serving.inference_service import PORT, Manifest, Serving, labels_of
 
 
 def network_policy(serving: Serving) -> Manifest:

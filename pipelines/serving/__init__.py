@@ -1,0 +1,1 @@
+"""Serving a promoted adapter on a cluster: a KServe InferenceService with vLLM, and what guards it."""
