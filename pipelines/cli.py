@@ -11,7 +11,7 @@ from rich.console import Console
 from components.contracts.errors import InputError
 from pipelines.catalog import PIPELINES
 from pipelines.compile import check_committed, compiled_path, package_path, write_compiled, write_package
-from pipelines.processes import Interrupted
+from pipelines.local.processes import Interrupted
 
 app = typer.Typer(
     help="Teaches a language model to use tools by its own practice.",
@@ -106,8 +106,8 @@ def run(
     of iterations, and without=PARTS: what is left out (of whetstone sft, ppo, mcts,dpo; of itool control).
     """
     from pipelines.arguments import parse_arguments
-    from pipelines.local_run import run_locally
-    from pipelines.results import print_results
+    from pipelines.local.results import print_results
+    from pipelines.local.run import run_locally
 
     console = Console(markup=False)
     if of is not None and not from_stage:
@@ -356,14 +356,14 @@ def report(
     folder: Annotated[Path, typer.Argument(help="Folder of a run.")] = Path("runs/latest"),
 ) -> None:
     """Print the results of a run and where its report lies."""
-    from pipelines.results import print_results
+    from pipelines.local.results import print_results
 
     print_results(Console(markup=False), folder)
 
 
 def main() -> None:
     """The `whetstone` command: errors in one line on stderr, and a non-zero exit."""
-    from pipelines.local_run import StageFailure
+    from pipelines.local.run import StageFailure
     from pipelines.submit.submission import NotWaited
 
     try:

@@ -34,12 +34,12 @@ from pipelines.evaluate_folder import (
 )
 from pipelines.evaluate_tables import AGAINST, EVALUATION, print_evaluation
 from pipelines.evaluated_model import EvaluatedModel, asked_alike, check_url, read_model
-from pipelines.follow import lines_of
-from pipelines.local_run import CHILDREN, StageFailure, absolute, must_exist
-from pipelines.log_lines import RaisedError, StageProgress, read_line
-from pipelines.processes import Interrupted, StopRequest, running, stop_on_signals
-from pipelines.services import tools_service
-from pipelines.terminal import StageDisplay
+from pipelines.local.follow import lines_of
+from pipelines.local.log_lines import RaisedError, StageProgress, read_line
+from pipelines.local.processes import Interrupted, StopRequest, running, stop_on_signals
+from pipelines.local.run import CHILDREN, StageFailure, absolute, must_exist
+from pipelines.local.services import tools_service
+from pipelines.local.terminal import StageDisplay
 
 LOG = "log.txt"
 INGEST, COMPARISON = "ingest", "promotion"

@@ -11,7 +11,7 @@ from components.contracts.artifacts import MANIFEST, read_manifest
 from components.contracts.errors import InputError
 from components.contracts.jsonl import write_errors
 from components.contracts.manifests import sha256_of_file
-from pipelines.local_run import RunFolder
+from pipelines.local.run import RunFolder
 
 REQUEST = "request.json"
 ADAPTER = "-adapter"  # behind a task's name: the folder of an adapter/1 made for it

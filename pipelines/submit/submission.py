@@ -16,7 +16,7 @@ import yaml
 from pydantic import JsonValue
 
 from components.contracts.errors import InputError
-from pipelines.processes import STOP_SIGNALS, Interrupted
+from pipelines.local.processes import STOP_SIGNALS, Interrupted
 from pipelines.submit.api import KubeflowApi
 from pipelines.submit.connection import Endpoint, Refused, Unanswered
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from kfp.local import subprocess_task_handler
 from pydantic import BaseModel, ConfigDict
 
-from pipelines.local_dag import Plan, execute
+from pipelines.local.dag import Plan, execute
 from tests.containers.engine import Engine
 from tests.containers.handler import Containers, ContainerTaskHandler
 

@@ -13,7 +13,7 @@ from unittest.mock import patch
 from components.contracts.manifests import read_manifest
 from pipelines.arguments import parse_arguments
 from pipelines.compile import compiled_path
-from pipelines.local_spec import read_spec
+from pipelines.local.spec import read_spec
 from tests.containers.dag import ENVIRONMENT
 from tests.containers.engine import ContainerError, Engine
 from tests.containers.handler import Containers, Finished, executor_input

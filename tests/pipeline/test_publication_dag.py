@@ -13,7 +13,7 @@ from kfp import compiler, dsl
 from components.contracts.artifacts import open_artifact
 from components.contracts.records import Question, Trace
 from pipelines.declare import PUBLISH, declared
-from pipelines.local_dag import Plan
+from pipelines.local.dag import Plan
 from pipelines.steps import promote
 from pipelines.tasks import Run
 from pipelines.validate import check_compiled
@@ -48,7 +48,7 @@ def run_end(folder: Path, before: Policy, after: Policy, publish_to: str) -> Pat
     )
     (folder / "plan.json").write_text(plan.model_dump_json(), encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "pipelines.local_dag", "plan.json"],
+        [sys.executable, "-m", "pipelines.local.dag", "plan.json"],
         cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,

@@ -10,7 +10,7 @@ from kfp import compiler
 
 from components.ingest.component import ingest
 from pipelines.declare import declared
-from pipelines.local_dag import Plan
+from pipelines.local.dag import Plan
 from pipelines.tasks import Run
 from pipelines.validate import check_compiled
 from tests.test_model import word_problems
@@ -36,7 +36,7 @@ def execute(folder: Path, questions: Path) -> "tuple[subprocess.CompletedProcess
     )
     (folder / "plan.json").write_text(plan.model_dump_json(), encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "pipelines.local_dag", "plan.json"],
+        [sys.executable, "-m", "pipelines.local.dag", "plan.json"],
         cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,

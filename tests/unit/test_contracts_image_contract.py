@@ -17,7 +17,7 @@ from components.contracts.errors import InputError
 from components.contracts.image_contract import check_image
 from components.policy.load import open_chat
 from components.preferences.__main__ import main as preferences
-from pipelines.log_lines import RaisedError, read_line
+from pipelines.local.log_lines import RaisedError, read_line
 from tests.judged_traces import right_with
 from tests.judged_traces import write_labeled as write_judged
 from tests.stage_image import execute, foreign_image, replaced_image

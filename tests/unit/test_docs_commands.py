@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from pipelines.arguments import Arguments
 from pipelines.cli import app
-from pipelines.local_run import _local_parameters as local_parameters
+from pipelines.local.run import _local_parameters as local_parameters
 from tests.docs_checkout import make_checkout
 from tests.docs_commands import (
     CLUSTER_FENCE,
@@ -137,9 +137,9 @@ def test_long_commands_are_understood(command: Command, monkeypatch: pytest.Monk
         local_parameters(arguments)
         raise Reached
 
-    monkeypatch.setattr("pipelines.local_run._local_parameters", looked_at)
+    monkeypatch.setattr("pipelines.local.run._local_parameters", looked_at)
     monkeypatch.setattr("pipelines.evaluate.keep_request", reached)
-    monkeypatch.setattr("pipelines.results.print_results", reached)
+    monkeypatch.setattr("pipelines.local.results.print_results", reached)
     result = whetstone(command.text)
     assert isinstance(result.exception, Reached), f"{result.output} {result.exception!r}"
 

@@ -11,7 +11,7 @@ from components.sft.settings import SFTSettings
 from pipelines.arguments import SETTINGS, declared_parameters, parse_arguments, settings_class
 from pipelines.catalog import PIPELINES
 from pipelines.cli import app
-from pipelines.local_run import _local_parameters
+from pipelines.local.run import _local_parameters
 
 
 def settings_of(stage: str, *words: str) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.catalog import PIPELINES
-from pipelines.failure_report import PAGE, write_failure_report
-from pipelines.processes import StopRequest
+from pipelines.local.failure_report import PAGE, write_failure_report
+from pipelines.local.processes import StopRequest
 from tests.compiled_pipelines import spec_of
 
 PARAMETERS = {

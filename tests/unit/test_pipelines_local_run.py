@@ -11,13 +11,13 @@ import pytest
 from rich.console import Console
 
 from pipelines.compile import compiled_path, package_path
-from pipelines.follow import follow as follow_log
-from pipelines.local_dag import last_task
-from pipelines.local_spec import read_spec, task_names
-from pipelines.log_lines import StageProgress, split_thread
-from pipelines.loop_output import WholeLines
-from pipelines.processes import StopRequest, running
-from pipelines.terminal import StageDisplay
+from pipelines.local.dag import last_task
+from pipelines.local.follow import follow as follow_log
+from pipelines.local.log_lines import StageProgress, split_thread
+from pipelines.local.loop_output import WholeLines
+from pipelines.local.processes import StopRequest, running
+from pipelines.local.spec import read_spec, task_names
+from pipelines.local.terminal import StageDisplay
 
 BEGIN = "06:38:20.667 - INFO - Executing task 'ingest'"
 FAILURE = "06:38:21.240 - ERROR - Task 'ingest' finished with status FAILURE"

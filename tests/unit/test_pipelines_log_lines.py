@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.contracts.progress import Progress
-from pipelines.log_lines import RaisedError, StageProgress, TaskEvent, plain, read_line
-from pipelines.terminal import stage_of, sum_of_shards
+from pipelines.local.log_lines import RaisedError, StageProgress, TaskEvent, plain, read_line
+from pipelines.local.terminal import stage_of, sum_of_shards
 
 
 @given(

@@ -12,8 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from components.contracts.errors import InputError
-from pipelines.processes import Interrupted, StopRequest, running, stop_group, stop_on_signals
-from pipelines.services import BUCKET, GRPC_OFFSET, free_ports, object_store, tools_service
+from pipelines.local.processes import Interrupted, StopRequest, running, stop_group, stop_on_signals
+from pipelines.local.services import BUCKET, GRPC_OFFSET, free_ports, object_store, tools_service
 
 STUBBORN_FAMILY = """
 import signal, subprocess, sys, time

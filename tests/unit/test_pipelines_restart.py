@@ -15,12 +15,12 @@ from rich.console import Console
 from components.contracts.errors import InputError
 from pipelines.catalog import PIPELINES
 from pipelines.compile import compiled_path, write_package
-from pipelines.earlier_run import EarlierRun, at_work
 from pipelines.executors import executors, way_to
-from pipelines.local_dag import Plan, TakenOver, as_run_here
-from pipelines.restart import NewRun, decide, taken_over
-from pipelines.taken_over import OUTPUT, take_over
-from pipelines.terminal import StageDisplay
+from pipelines.local.dag import Plan, TakenOver, as_run_here
+from pipelines.local.earlier_run import EarlierRun, at_work
+from pipelines.local.restart import NewRun, decide, taken_over
+from pipelines.local.taken_over import OUTPUT, take_over
+from pipelines.local.terminal import StageDisplay
 from tests.dag_edges import descendants, flow
 
 RUN: dict[str, JsonValue] = {"questions": "/data/questions.jsonl", "base_model": "/data/model"}
@@ -292,7 +292,7 @@ def test_what_is_taken_over_gets_an_executor_of_its_own(tmp_path: Path) -> None:
     earlier = EarlierRun.read(lay_out(tmp_path / "run"))
     taken = decide(new_run(), "sft", earlier)
     made = executors(as_run_here(package("self_training"), taken, tmp_path / "new/pipeline"), RUN)
-    replaced = {one.path[-1] for one in made if "pipelines.taken_over" in one.container["command"]}
+    replaced = {one.path[-1] for one in made if "pipelines.local.taken_over" in one.container["command"]}
     assert replaced == BEFORE_SFT | BESIDE_SFT
     assert {one.path[-1] for one in made if one.stage == "evaluation"} == {"evaluation-2"}
 

@@ -11,8 +11,8 @@ from components.ablation.settings import HEADERS
 from components.contracts.artifacts import write_artifact
 from components.contracts.errors import InputError
 from components.evaluation.summary import summarize
-from pipelines.local_run import RunFolder
-from pipelines.results import TOOL_HELP, print_results, read_summary
+from pipelines.local.results import TOOL_HELP, print_results, read_summary
+from pipelines.local.run import RunFolder
 from tests.judged_bfcl import judged_items
 
 METRIC = {"before": 0.25, "after": 0.75, "difference": {"mean": 0.5, "low": 0.4, "high": 0.6}}

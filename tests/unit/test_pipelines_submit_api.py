@@ -16,7 +16,7 @@ from kfp import compiler, dsl, kubernetes
 from kfp_server_api import V2beta1Run, V2beta1RuntimeConfig
 
 from components.contracts.errors import InputError
-from pipelines.services import free_ports
+from pipelines.local.services import free_ports
 from pipelines.submit.api import KubeflowApi
 from pipelines.submit.connection import Endpoint, Patience, Refused, Unanswered, said_by
 from pipelines.submit.submission import read_package

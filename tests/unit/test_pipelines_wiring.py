@@ -15,7 +15,7 @@ from components.sft.settings import SFTSettings
 from pipelines.arguments import parameters_of_form
 from pipelines.catalog import PIPELINES
 from pipelines.compile import compile_pipeline
-from pipelines.local_spec import has_arms, task_names
+from pipelines.local.spec import has_arms, task_names
 from tests.compiled_pipelines import spec_of, stage_tasks
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 
 from components.contracts.errors import InputError
-from pipelines.processes import StopRequest, running
+from pipelines.local.processes import StopRequest, running
 
 BUCKET = "whetstone"
 STORE = "store"

@@ -1,4 +1,4 @@
-"""What stands in for a stage whose outputs an earlier run has: `python -m pipelines.taken_over --executor_input JSON`.
+"""What stands in for a stage whose outputs an earlier run has: `python -m pipelines.local.taken_over --executor_input JSON`.
 
 kfp.local starts it as it starts a stage. The folder of a task is called alike in every run of a pipeline, so the
 outputs are those of the same folder there.
@@ -28,7 +28,13 @@ def executor(earlier: Path, folder: Path) -> dict[str, Any]:
         "container": {
             "image": "python",
             # kfp.local's SubprocessRunner refuses a command in which KFP's own module is not named.
-            "command": ["python3", "-m", "pipelines.taken_over", "--in-place-of", "kfp.dsl.executor_main"],
+            "command": [
+                "python3",
+                "-m",
+                "pipelines.local.taken_over",
+                "--in-place-of",
+                "kfp.dsl.executor_main",
+            ],
             "args": ["--executor_input", "{{$}}"],
             "env": [{"name": FROM, "value": str(earlier)}, {"name": INTO, "value": str(folder)}],
         }

@@ -12,7 +12,7 @@ from rich.spinner import Spinner
 from rich.table import Column
 from rich.text import Text
 
-from pipelines.log_lines import StageProgress
+from pipelines.local.log_lines import StageProgress
 
 
 @dataclass

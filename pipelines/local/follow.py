@@ -8,9 +8,9 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
 
-from pipelines.log_lines import RaisedError, StageProgress, TaskEvent, plain, read_line, split_thread
-from pipelines.processes import StopRequest
-from pipelines.terminal import StageDisplay, stage_of
+from pipelines.local.log_lines import RaisedError, StageProgress, TaskEvent, plain, read_line, split_thread
+from pipelines.local.processes import StopRequest
+from pipelines.local.terminal import StageDisplay, stage_of
 
 SILENT_END = "ended without saying why (killed?)"
 

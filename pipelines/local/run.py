@@ -22,15 +22,15 @@ from pipelines.arguments import DEMO as DEMO_PRESET
 from pipelines.arguments import Arguments
 from pipelines.catalog import PIPELINES
 from pipelines.compile import package_path
-from pipelines.earlier_run import EarlierRun, at_work
-from pipelines.failure_report import write_failure_report
-from pipelines.follow import follow
-from pipelines.local_dag import PLAN, Plan, TakenOver
-from pipelines.local_spec import component_of, has_arms, read_spec, task_names, task_retries
-from pipelines.processes import StopRequest, running, stop_on_signals
-from pipelines.restart import NewRun, taken_over
-from pipelines.services import BUCKET, STORE, object_store, tools_service
-from pipelines.terminal import StageDisplay
+from pipelines.local.dag import PLAN, Plan, TakenOver
+from pipelines.local.earlier_run import EarlierRun, at_work
+from pipelines.local.failure_report import write_failure_report
+from pipelines.local.follow import follow
+from pipelines.local.processes import StopRequest, running, stop_on_signals
+from pipelines.local.restart import NewRun, taken_over
+from pipelines.local.services import BUCKET, STORE, object_store, tools_service
+from pipelines.local.spec import component_of, has_arms, read_spec, task_names, task_retries
+from pipelines.local.terminal import StageDisplay
 
 DEMO = "demo://"  # questions about the passages that the same name gives as a corpus
 DEMO_MODEL = "demo://smollm2-135m-instruct"
@@ -250,7 +250,7 @@ def _execute(
         environment = {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "passive", **environment}
     path = folder.path / PLAN
     path.write_text(plan.model_dump_json(indent=1), encoding="utf-8")
-    command = [sys.executable, "-m", "pipelines.local_dag", str(path)]
+    command = [sys.executable, "-m", "pipelines.local.dag", str(path)]
     taken = {component_of(spec, one.split("/")).removeprefix("comp-") for one in plan.taken_over}
     display = StageDisplay(console, task_names(spec), taken)
     with display:

@@ -15,8 +15,8 @@ from pydantic import JsonValue, ValidationError
 from components.contracts.errors import InputError
 from pipelines.executors import Executor, Item, Produced, Value, executors, way_to
 from pipelines.executors import Path as TaskPath
-from pipelines.local_dag import PLAN, Plan
-from pipelines.taken_over import OUTPUT
+from pipelines.local.dag import PLAN, Plan
+from pipelines.local.taken_over import OUTPUT
 
 # Where a run keeps things, which changes nothing of what its stages make.
 PLACES = ("artifact_store", "checkpoint_root")

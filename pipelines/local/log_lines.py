@@ -70,7 +70,7 @@ def plain(line: str) -> str:
 def split_thread(line: str) -> tuple[str, str]:
     """The number of the loop's thread that wrote a (plain) line, and the line; empty outside a loop.
 
-    See `pipelines.loop_output`. A thread works on one task at a time.
+    See `pipelines.local.loop_output`. A thread works on one task at a time.
     """
     match = _LOOP.match(line)
     return (match["thread"], line[match.end() :]) if match else ("", line)

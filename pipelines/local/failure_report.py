@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from pipelines.processes import StopRequest, running
+from pipelines.local.processes import StopRequest, running
 
 STAGE, TASK = "run_report", "run-report"
 PAGE = f"{STAGE}.html"  # in the run's folder, after a success too

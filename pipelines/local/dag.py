@@ -1,4 +1,4 @@
-"""The process that executes a compiled pipeline with kfp.local: `python -m pipelines.local_dag PLAN.json`.
+"""The process that executes a compiled pipeline with kfp.local: `python -m pipelines.local.dag PLAN.json`.
 
 A process of its own, so that credentials live only in its environment, its noisy log can be read line by
 line, and it can be stopped together with the stages it started.
@@ -16,10 +16,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from pipelines.catalog import PIPELINES, Shown
-from pipelines.failure_report import PAGE, TASK
-from pipelines.local_spec import component_of
-from pipelines.loop_output import keep_lines_whole
-from pipelines.taken_over import executor
+from pipelines.local.failure_report import PAGE, TASK
+from pipelines.local.loop_output import keep_lines_whole
+from pipelines.local.spec import component_of
+from pipelines.local.taken_over import executor
 
 PLAN = "plan.json"  # in the run's folder
 

@@ -1,0 +1,1 @@
+"""A run on this machine: services, kfp.local over the compiled DAG, what the terminal shows, results, restarts."""
