@@ -48,7 +48,7 @@ def compile_pipeline(
     """
     from kfp import compiler
 
-    from pipelines.validate import check_compiled
+    from pipelines.spec.validate import check_compiled
 
     compiled_path(pipeline)
     module = importlib.import_module(f"pipelines.{pipeline}")

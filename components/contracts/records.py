@@ -105,11 +105,15 @@ class ExecutedCall(Record):
 
 
 class Outcome(Record):
-    """The final answer and its judgement; `correct` is None when there was no gold."""
+    """The final answer and its judgement; `correct` is None when there was no gold.
+
+    category: what a conversation of BFCL was found to be; empty for all others.
+    """
 
     answer: str | None
     correct: bool | None = None
     score: float | None = None
+    category: str = ""
 
 
 class Trace(Record):
@@ -196,8 +200,11 @@ class EvaluationItem(Record):
     and `correct` equals `content_filled`; `passed_calls` are then those that fit the offered schemas.
     `predicted` are the turn's parsed calls, `accepted` the golds, `difficulty` the third of the judged questions
     with golds that it is in. Where tools were executed instead, `valid_answer` says whether it ended in an answer
-    that is no refusal. `executed_correct` is API-Bank's verdict by execution, where its classes are there, and
-    `execution_note` why the call is wrong by it or could not be executed (None then). None: not judged so.
+    that is no refusal; of BFCL's conversations `category` is what the checker says. `executed_correct` is API-Bank's
+    verdict by execution, where its classes are there, and `execution_note` why the call is wrong by it or could not be
+    executed (None then). None: not judged so.
+
+    seconds: its share of the time in which it and those sampled with it came; sums are exact. tokens: sampled.
     """
 
     id: str

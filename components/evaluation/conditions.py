@@ -108,7 +108,11 @@ def read_split(question_set: Artifact, split: Split) -> Iterator[Question]:
 
 def conditions_text(options: EvaluationSettings, *, without_tools: bool) -> str:
     """The conditions in a few words, for the report."""
-    offered = "without tools" if without_tools else "with tools"
+    if without_tools:
+        offered = "without tools"
+    else:
+        reader = "the server reads" if options.engine.server_tools else options.engine.call_format
+        offered = f"with tools, calls as {reader}"
     return f"{SPLIT_TITLES[options.split]}, {offered}, prompt {options.variant}"
 
 

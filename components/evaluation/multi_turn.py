@@ -41,7 +41,7 @@ def play(
     apis: StatefulApis,
     adapter: str,
 ) -> Iterator[Trace]:
-    """A trace of each conversation, whose outcome says whether it is right.
+    """A trace of each conversation, whose outcome says whether it is right, and what is wrong with it.
 
     Raises:
         InputError: as `run_bfcl_multi_turn`, at once.
@@ -51,5 +51,6 @@ def play(
 
 
 def _judged(trace: Trace, apis: StatefulApis) -> Trace:
-    right = judge_multi_turn_trace(trace, apis).correct
-    return trace.model_copy(update={"outcome": Outcome(answer=trace.outcome.answer, correct=right)})
+    verdict = judge_multi_turn_trace(trace, apis)
+    outcome = Outcome(answer=trace.outcome.answer, correct=verdict.correct, category=verdict.category)
+    return trace.model_copy(update={"outcome": outcome})

@@ -18,6 +18,7 @@ from components.scoring.calls import show_calls
 from components.scoring.groups import group_label
 from components.scoring.noise_plot import draw_noise
 from components.scoring.rotbench import LEVELS, kind_of_level
+from components.scoring.shown_golds import shown_golds
 from components.scoring.tool_use import METRICS
 
 SHOWN_ITEMS = 400
@@ -115,7 +116,7 @@ def browse_items(title: str, items: Sequence[EvaluationItem], traces: Iterable[T
             "outcome": OUTCOMES[item.correct],
             "fault": side["fault"],
             "question": texts.add(item.question),
-            **view_golds(item.gold, texts),
+            **view_golds(shown_golds(item, kept[item.id].question), texts),
             "sides": [side],
         }
 

@@ -21,7 +21,7 @@ _CHUNK = re.compile(r"chunk-(\d{8})\.jsonl")
 
 
 class FinishedTrace(Record):
-    """A trace that is not judged yet. seconds: what it took."""
+    """A trace that is not judged yet. seconds: see `FinishedTraces.seconds`."""
 
     trace: Trace
     seconds: float
@@ -31,6 +31,8 @@ class FinishedTraces:
     """Traces in the chunks of a storage's own folder, and those that wait for the next one.
 
     storage: None keeps nothing. folder: for copies of the chunks on this machine.
+    seconds: by question id what its trace took: an equal share of the time since the traces before, for those that
+    came together; all of them sum to the time that passed.
     """
 
     def __init__(
@@ -39,11 +41,13 @@ class FinishedTraces:
         self._storage = storage
         self._folder = folder
         self._seconds_between = seconds_between
-        self._last = time.monotonic()
+        self._last = self._since = time.monotonic()
+        self._together: list[Trace] = []
         self._waiting: list[FinishedTrace] = []
         self._next = 0
+        self.seconds: dict[str, float] = {}
 
-    def take_over(self) -> Iterator[FinishedTrace]:
+    def take_over(self) -> Iterator[Trace]:
         """What earlier runs kept, each question once, chunk by chunk; a damaged chunk is passed over (a line says so).
 
         Raises:
@@ -51,7 +55,6 @@ class FinishedTraces:
         """
         if self._storage is None:
             return
-        seen: set[str] = set()
         for name in sorted(stored.name for stored in self._storage.list()):
             match = _CHUNK.fullmatch(name)
             if match is None:
@@ -67,27 +70,25 @@ class FinishedTraces:
             finally:
                 copy.unlink(missing_ok=True)
             for one in found:
-                if one.trace.question.id not in seen:
-                    seen.add(one.trace.question.id)
-                    yield one
+                if one.trace.question.id not in self.seconds:
+                    self.seconds[one.trace.question.id] = one.seconds
+                    yield one.trace
 
-    def keep(self, traces: Iterable[Trace]) -> Iterator[FinishedTrace]:
-        """Pass traces on as they come, timed: seconds since the one before. They wait for `store`."""
-        last = time.monotonic()
+    def keep(self, traces: Iterable[Trace]) -> Iterator[Trace]:
+        """Pass traces on as they come. They wait for `store`, up to which they came together."""
+        self._since = time.monotonic()
         for trace in traces:
-            now = time.monotonic()
-            one = FinishedTrace(trace=trace, seconds=now - last)
-            last = now
-            if self._storage is not None:
-                self._waiting.append(one)
-            yield one
+            self._together.append(trace)
+            yield trace
+        self._share()
 
     def store(self, *, at_once: bool = False) -> None:
-        """Write a chunk of what waits, unless the last one is too new.
+        """Time what came since, and write a chunk of what waits, unless the last one is too new.
 
         Raises:
             InputError: the store or the disk does not take it; the chunks before are unharmed.
         """
+        self._share()
         if self._storage is None or not self._waiting:
             return
         if not at_once and time.monotonic() - self._last < self._seconds_between:
@@ -100,6 +101,17 @@ class FinishedTraces:
         self._next += 1
         self._waiting.clear()
         self._last = time.monotonic()
+
+    def _share(self) -> None:
+        if not self._together:
+            return
+        now = time.monotonic()
+        each = (now - self._since) / len(self._together)
+        self._since = now
+        self.seconds.update((trace.question.id, each) for trace in self._together)
+        if self._storage is not None:
+            self._waiting += [FinishedTrace(trace=trace, seconds=each) for trace in self._together]
+        self._together.clear()
 
     def clear(self) -> None:
         """Delete all chunks."""
@@ -127,10 +139,10 @@ def open_finished(checkpoint_root: str, decides: Mapping[str, str]) -> Iterator[
             raise
 
 
-def without(questions: Iterable[Question], finished: Iterable[FinishedTrace]) -> list[Question]:
+def without(questions: Iterable[Question], finished: Iterable[Trace]) -> list[Question]:
     """The questions that none of these traces belongs to; a line says how many are finished already."""
     asked = list(questions)
-    done = {one.trace.question.id for one in finished}
+    done = {trace.question.id for trace in finished}
     left = [question for question in asked if question.id not in done]
     if done:
         print(

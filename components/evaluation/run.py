@@ -141,7 +141,9 @@ def run(
                 )
                 thirds = difficulties(questions, client, options.variant)
                 items = [
-                    item.model_copy(update={"difficulty": thirds.get(item.id, "")})
+                    item.model_copy(
+                        update={"difficulty": thirds.get(item.id, ""), "seconds": finished.seconds[item.id]}
+                    )
                     for item in _in_order(items, questions)
                 ]
                 write_records(writer.folder / "items.jsonl", items)

@@ -7,22 +7,22 @@ import numpy as np
 from pydantic import JsonValue
 
 from components.contracts.records import EvaluationItem
-from components.contracts.tool_errors import ToolError
-from components.scoring.bootstrap import Interval, paired_bootstrap, ratio_bootstrap
-from components.scoring.call_rates import call_rates, sum_counts
+from components.scoring.bootstrap import Interval, ratio_bootstrap
+from components.scoring.call_rates import call_rates, is_unparsed, sum_counts
 from components.scoring.rotbench import LEVELS, kind_of_level
+from components.scoring.share_interval import share_interval
 from components.scoring.tool_use import rates
 
-SEED = 19  # of the bootstrap, so that equal items have equal intervals
+SEED = 19  # of the bootstrap, so that equal items have equal differences
 
 
 def suite_summaries(items: Sequence[EvaluationItem]) -> dict[str, JsonValue]:
     """Of each suite, the split's own questions among them, in the order of the items:
 
-    `questions`, `accuracy` with its 95 % `interval` (percentile bootstrap over the questions), `ts`, `pi` and `cf`
-    (null without golds), `invoke_rate`, `parse_failures` (questions with a call that can't be parsed) and
-    `parse_failure_rate`, `seconds` and `tokens` (sums). `executed` stands where calls were executed beside that:
-    `questions` whose call could be, `correct` among them, and `not_executable` others.
+    `questions`, `accuracy` with its 95 % `interval` (`share_interval`), `ts`, `pi` and `cf` (null without golds),
+    `invoke_rate`, `parse_failures` (questions with a call that can't be parsed) and `parse_failure_rate`, `seconds`
+    and `tokens` (sums). `executed` stands where calls were executed beside that: `questions` whose call could be,
+    `correct` among them, and `not_executable` others.
     """
     by_suite: dict[str, list[EvaluationItem]] = {}
     for item in items:
@@ -71,14 +71,8 @@ def suite_metrics(suites: JsonValue) -> dict[str, float]:
     return found
 
 
-def is_unparsed(item: EvaluationItem) -> bool:
-    """Whether a call of the item could not be parsed."""
-    return item.unparsed or ToolError.PARSE_FAILURE in item.errors
-
-
 def _suite_summary(items: Sequence[EvaluationItem]) -> dict[str, JsonValue]:
-    right = [float(item.correct) for item in items]
-    interval = paired_bootstrap([0.0] * len(right), right, seed=SEED)
+    interval = share_interval(sum(item.correct for item in items), len(items))
     unparsed = sum(map(is_unparsed, items))
     calls = call_rates(items) if sum_counts(items).judged else {}
     return {

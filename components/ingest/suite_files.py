@@ -65,8 +65,8 @@ def place_of(family: str, places: dict[str, str], scratch: Path) -> Path:
     uri = places.get(family) or (BFCL_URI if family == "bfcl" else "")
     if not uri:
         raise InputError(
-            f"ingest_settings.suites: {family} has no data here; set ingest.suite_data.{family}=FOLDER to a copy of "
-            f"what is published at {PUBLISHED[family]}"
+            f"ingest_settings.suites: {family} has no data here; set ingest.suite_data.{family}=FOLDER (whetstone "
+            f"evaluate: --data {family}=FOLDER) to a copy of what is published at {PUBLISHED[family]}"
         )
     scheme, separator, rest = uri.partition("://")
     if separator and uri == BFCL_URI and family == "bfcl":

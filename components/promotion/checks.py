@@ -130,7 +130,9 @@ def _of_accuracy(group: Compared) -> Interval:
 def _few(group: Compared) -> str:
     if group.questions >= FEW:
         return ""
+    noun = "question" if group.questions == 1 else "questions"
+    if not group.fixed + group.broken:  # the bootstrap's interval has no width then, however few there are
+        return f" (only {group.questions} {noun}, of which none changed)"
     interval = _of_accuracy(group)
     width = f"{100 * (interval.high - interval.low):.1f} points wide"
-    noun = "question" if group.questions == 1 else "questions"
     return f" (only {group.questions} {noun}: the interval is {width})"

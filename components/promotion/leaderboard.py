@@ -15,6 +15,7 @@ from components.promotion.comparison import Compared, Pair
 from components.promotion.settings import PromotionSettings
 from components.promotion.suites import Suites
 from components.scoring.bootstrap import Interval, paired_bootstrap
+from components.scoring.share_interval import share_interval
 from components.scoring.tool_use import count_errors
 
 BEFORE, ON_THE_WAY, AFTER = "before", "on the way", "after"
@@ -51,13 +52,15 @@ class SuiteRow:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """standings: before, on the way, after, on the users' own questions. suites: empty where only those were judged.
+    """standings: before, on the way, after, on the users' own questions, or on all where there are none (has_own).
+    suites: empty where only one was judged.
 
     faults, errors: of all suites, how many questions have what wrong with them, and how many calls got which error.
     noise: RoTBench's rows of the summaries. All three by side, "before" and "after"; a side may lack noise.
     """
 
     questions: int
+    has_own: bool
     standings: Sequence[Standing]
     suites: Sequence[SuiteRow]
     faults: Mapping[str, Mapping[str, int]]
@@ -91,6 +94,7 @@ def build_leaderboard(
     noise = {role: _noise(evaluations[role]) for role in sides}
     return Leaderboard(
         questions=len(own),
+        has_own=suites.has_own,
         standings=[
             _standing(role, evaluations[role], [items[one.id] for one in first], first, settings)
             for role, items in judged.items()
@@ -149,19 +153,18 @@ def _standing(
 
 
 def _accuracy(items: Sequence[EvaluationItem], settings: PromotionSettings) -> Interval:
-    """The share of right answers; its interval is that of the difference to none right."""
-    return _bootstrap([0.0] * len(items), _right(items), settings)
+    return share_interval(sum(item.correct for item in items), len(items), confidence=settings.confidence)
 
 
 def _difference(
     before: Sequence[EvaluationItem], after: Sequence[EvaluationItem], settings: PromotionSettings
 ) -> Interval:
-    return _bootstrap(_right(before), _right(after), settings)
-
-
-def _bootstrap(before: Sequence[float], after: Sequence[float], settings: PromotionSettings) -> Interval:
     return paired_bootstrap(
-        before, after, samples=settings.samples, seed=settings.seed, confidence=settings.confidence
+        _right(before),
+        _right(after),
+        samples=settings.samples,
+        seed=settings.seed,
+        confidence=settings.confidence,
     )
 
 

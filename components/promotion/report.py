@@ -78,6 +78,7 @@ def render_report(
         headline=headline(comparison),
         cards=_cards(comparison, main),
         questions=board.questions,
+        whose="your own" if board.has_own and board.suites else "the same",
         standings=[_standing(one) for one in board.standings],
         roles=[one.role for one in board.standings],
         suites=[_suite(row) for row in board.suites],

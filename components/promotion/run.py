@@ -175,8 +175,11 @@ def gather_facts(inputs: Mapping[str, Artifact], options: PromotionSettings) -> 
     return Facts(
         base_model=policy.base_model,
         adapter=inputs["adapter"].digest,
-        lineage=lineage(inputs)
-        | {name: digest for name, digest in policy.lineage.items() if name != "adapter"},
+        lineage={
+            name: digest
+            for name, digest in (lineage(inputs) | policy.lineage).items()
+            if name != "adapter"  # stands by itself
+        },
         training=policy.settings,
         recipe=recipe_of(policy.settings, inputs["adapter"].manifest.details),
         call_format=policy.call_format,

@@ -7,6 +7,7 @@ from components.contracts.report_page.browser import Entry, ItemBrowser
 from components.contracts.report_page.trace_view import TextTable, view_golds, view_side, view_trace
 from components.promotion.comparison import Pair
 from components.promotion.settings import PromotionSettings
+from components.scoring.shown_golds import shown_golds
 
 HELD_OUT_BYTES = 1_200_000
 TRAINING_BYTES = 300_000
@@ -53,7 +54,7 @@ def build_viewer(
             "outcome": change_of(pair),
             "fault": sides[1]["fault"] or sides[0]["fault"],
             "question": texts.add(before.question),
-            **view_golds(before.gold, texts),
+            **view_golds(shown_golds(before, traces_before[before.id].question), texts),
             "sides": [*sides],
         }
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.contracts.records import EvaluationItem
+from components.contracts.tool_errors import ToolError
 from components.scoring.bootstrap import Interval, ratio_bootstrap
 from components.scoring.calls import CATEGORIES, NO_CALL
 from components.scoring.executed import DOCUMENTATION_ERRORS
@@ -72,6 +73,11 @@ def call_rates(items: Iterable[EvaluationItem]) -> dict[str, float | None]:
         metric: float(part / whole) if whole else None
         for metric, part, whole in zip(GOLD_METRICS, parts[0], wholes[0], strict=True)
     }
+
+
+def is_unparsed(item: EvaluationItem) -> bool:
+    """Whether a call of the item, in any of its turns, could not be parsed."""
+    return item.unparsed or ToolError.PARSE_FAILURE in item.errors
 
 
 def count_categories(items: Iterable[EvaluationItem]) -> dict[str, int]:

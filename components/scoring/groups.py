@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
 from components.contracts.records import Difficulty
+from components.scoring.bfcl.reference import NO_CALL_KINDS
 from components.scoring.difficulty import THIRDS
 
 OVERALL = "overall"
@@ -43,12 +44,13 @@ DIFFICULTIES = tuple(map(difficulty_group, THIRDS))
 def group_kinds(kinds: Iterable[str], no_tool_kinds: Collection[str]) -> dict[str, frozenset[str]]:
     """Which kinds of question each group holds: overall, needs_tool, no_tool, then each kind by itself.
 
+    no_tool_kinds: beside those of BFCL's irrelevance, which want no call whatever the settings say.
     Groups without a kind are left out. A kind that is named like one of the first three is part of
     that group and not shown again.
     """
     found = sorted(set(kinds))
     everything = frozenset(found)
-    without = everything & frozenset(no_tool_kinds)
+    without = everything & NO_CALL_KINDS.union(no_tool_kinds)
     groups = {OVERALL: everything, NEEDS_TOOL: everything - without, NO_TOOL: without}
     for kind in found:
         groups.setdefault(kind, frozenset({kind}))

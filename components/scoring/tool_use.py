@@ -66,7 +66,7 @@ def judge_trace(trace: Trace, *, suite: str, seconds: float = 0.0, official: boo
     """The judged item of a trace: by its calls where the question has golds, else by its final answer.
 
     BFCL's single-turn questions are judged by that benchmark's rules, its multi-turn ones by whoever played them
-    (`outcome.correct`). A question with neither golds nor accepted answers is right when its answer is valid
+    (`outcome.correct` and its category). A question with neither golds nor accepted answers is right when its answer is valid
     (`executed`).
     seconds: what the item took, as the caller measured it. `tools_called` has one name a parsed call.
     official: RoTBench's questions are scored as by its own scorer.
@@ -94,7 +94,7 @@ def judge_trace(trace: Trace, *, suite: str, seconds: float = 0.0, official: boo
     if is_single_turn(trace.question):
         return _judged_by_calls(item, trace, official=official)
     if is_bfcl(trace.question.suite):
-        return item
+        return item.model_copy(update={"category": trace.outcome.category})
     return item.model_copy(update={"valid_answer": is_valid_answer(trace)})
 
 

@@ -13,10 +13,10 @@ from typing import Any
 from pydantic import JsonValue, ValidationError
 
 from components.contracts.errors import InputError
-from pipelines.executors import Executor, Item, Produced, Value, executors, way_to
-from pipelines.executors import Path as TaskPath
 from pipelines.local.dag import PLAN, Plan
 from pipelines.local.taken_over import OUTPUT
+from pipelines.spec.executors import Executor, Item, Produced, Value, executors, way_to
+from pipelines.spec.executors import Path as TaskPath
 
 # Where a run keeps things, which changes nothing of what its stages make.
 PLACES = ("artifact_store", "checkpoint_root")

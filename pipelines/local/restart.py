@@ -15,10 +15,10 @@ from pydantic import JsonValue
 
 from components.contracts.errors import InputError
 from components.contracts.nearest import nearest
-from pipelines.executors import Path as TaskPath
-from pipelines.executors import way_to
 from pipelines.local.dag import PLAN, TakenOver
 from pipelines.local.earlier_run import EarlierRun, Tasks, at_work, component_name
+from pipelines.spec.executors import Path as TaskPath
+from pipelines.spec.executors import way_to
 
 
 @dataclass(frozen=True)

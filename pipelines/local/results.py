@@ -13,8 +13,8 @@ from rich.table import Table
 from components.ablation.settings import HEADERS
 from components.contracts.errors import InputError
 from components.contracts.records import Difficulty
-from pipelines.evaluate_folder import REQUEST
-from pipelines.evaluate_tables import print_evaluation, print_suites, title_of
+from pipelines.evaluate.folder import REQUEST
+from pipelines.evaluate.tables import print_evaluation, print_suites, title_of
 
 # Those of calls against golds first: where they are defined, accuracy repeats CF.
 CALL_METRICS = {name: label for name, label in HEADERS.items() if name.startswith("calls_")}

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from pipelines.arguments import Arguments
 from pipelines.compile import compiled_path
-from pipelines.resolved import Pod, resolved_pods
+from pipelines.spec.pods import Pod, resolved_pods
 from pipelines.submit.connection import Endpoint
 
 WIDTH = 80

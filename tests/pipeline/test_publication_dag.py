@@ -14,9 +14,9 @@ from components.contracts.artifacts import open_artifact
 from components.contracts.records import Question, Trace
 from pipelines.declare import PUBLISH, declared
 from pipelines.local.dag import Plan
+from pipelines.spec.validate import check_compiled
 from pipelines.steps import promote
 from pipelines.tasks import Run
-from pipelines.validate import check_compiled
 from tests.evaluation_samples import trained, untrained, write_inputs
 
 Policy = Callable[[Question], Trace]

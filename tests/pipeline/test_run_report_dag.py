@@ -11,8 +11,8 @@ from kfp import compiler
 from components.ingest.component import ingest
 from pipelines.declare import declared
 from pipelines.local.dag import Plan
+from pipelines.spec.validate import check_compiled
 from pipelines.tasks import Run
-from pipelines.validate import check_compiled
 from tests.test_model import word_problems
 
 

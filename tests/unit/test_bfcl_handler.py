@@ -20,7 +20,7 @@ from components.ingest.exchanges import judged_question
 from components.policy.load import open_chat
 from components.policy.server_calls import plain_messages
 from components.rollout.prompts import build_messages, select_tools
-from pipelines.bfcl_handler import write_bfcl_handler
+from pipelines.evaluate.bfcl_handler import write_bfcl_handler
 from tests.tiny_model import build_tiny_model
 
 SERVER = "http://127.0.0.1:9/v1"

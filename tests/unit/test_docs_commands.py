@@ -138,7 +138,7 @@ def test_long_commands_are_understood(command: Command, monkeypatch: pytest.Monk
         raise Reached
 
     monkeypatch.setattr("pipelines.local.run._local_parameters", looked_at)
-    monkeypatch.setattr("pipelines.evaluate.keep_request", reached)
+    monkeypatch.setattr("pipelines.evaluate.run.keep_request", reached)
     monkeypatch.setattr("pipelines.local.results.print_results", reached)
     result = whetstone(command.text)
     assert isinstance(result.exception, Reached), f"{result.output} {result.exception!r}"

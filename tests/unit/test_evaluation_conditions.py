@@ -76,7 +76,7 @@ def test_a_split_is_chosen_by_name(service: ToolsProcess, model: Path, tmp_path:
     assert ids(held_out) == ["s0", "s1", "s2", "s3"]
     assert held_out.manifest.details["split"] == "held_out"
     assert held_out.manifest.details["without_tools"] is False
-    assert "Held-out questions, with tools, prompt multi_step." in page
+    assert "Held-out questions, with tools, calls as paper, prompt multi_step." in page
     for name in ("GSM8K", "PopQA", "NQ-Open", "TriviaQA"):
         assert f'<th scope="row">{name}</th>' in page
     for metric in ("Accuracy", "EM", "IR", "PR", "AR"):

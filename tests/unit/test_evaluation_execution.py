@@ -11,7 +11,7 @@ from components.contracts.errors import InputError
 from components.contracts.jsonl import read_records
 from components.contracts.records import EvaluationItem, Question, ToolCall
 from components.scoring.api_bank.reference import reference_of
-from pipelines.evaluate_tables import print_evaluation
+from pipelines.evaluate.tables import print_evaluation
 from tests.api_bank_checkout import note_call, write_checkout
 from tests.gold_questions import NOWHERE, OSLO, ScriptedPolicy, evaluate, gold, make_tool
 from tests.scripted_engine import last_text

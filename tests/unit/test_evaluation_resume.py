@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ import pytest
 from components.contracts.artifacts import open_artifact
 from components.contracts.errors import InputError
 from components.contracts.jsonl import read_records
-from components.contracts.records import EvaluationItem, Question
-from components.evaluation.resume import FinishedTrace, FinishedTraces, open_finished, storing_engine, without
+from components.contracts.records import EvaluationItem, Question, Trace
+from components.evaluation.resume import FinishedTraces, open_finished, storing_engine, without
 from components.policy.engine import Conversation, MeasuresPrompts, Sampling
 from components.storage import open_storage
 from tests.evaluation_samples import make_questions, untrained
@@ -42,20 +43,19 @@ def names(folder: Path) -> list[str]:
 def test_chunks_are_appended_and_taken_over(tmp_path: Path) -> None:
     first = store(tmp_path)
     assert list(first.take_over()) == []
-    made: list[FinishedTrace] = []
-    for number, one in enumerate(first.keep(TRACES[:5])):
-        made.append(one)
+    for number, _ in enumerate(first.keep(TRACES[:5])):
         if number in (1, 4):
             first.store()
     first.store()
     assert names(tmp_path) == ["chunk-00000000.jsonl", "chunk-00000001.jsonl"]
     second = store(tmp_path)
-    assert list(second.take_over()) == made
+    assert list(second.take_over()) == TRACES[:5]
+    assert second.seconds == first.seconds
     list(second.keep([TRACES[0], TRACES[6]]))
     second.store()
     assert len(names(tmp_path)) == 3
     third = store(tmp_path)
-    assert [one.trace for one in third.take_over()] == [*TRACES[:5], TRACES[6]]
+    assert list(third.take_over()) == [*TRACES[:5], TRACES[6]]
     third.clear()
     assert names(tmp_path) == []
 
@@ -68,7 +68,7 @@ def test_a_damaged_chunk_is_made_again(tmp_path: Path, capsys: pytest.CaptureFix
     damaged.write_bytes(damaged.read_bytes()[:-20])
     (tmp_path / "kept" / "notes.txt").write_text("mine")
     second = store(tmp_path)
-    assert [one.trace for one in second.take_over()] == [TRACES[0], TRACES[2]]
+    assert list(second.take_over()) == [TRACES[0], TRACES[2]]
     assert "kept traces are damaged" in capsys.readouterr().out
     list(second.keep(TRACES[3:4]))
     second.store()
@@ -89,7 +89,7 @@ def test_what_decides_a_trace_decides_where_it_is_kept(
     with open_finished(str(tmp_path), DECIDES | {"details": "other"}) as finished:
         assert list(finished.take_over()) == []
     with open_finished(str(tmp_path), DECIDES) as finished:
-        assert [one.trace for one in finished.take_over()] == TRACES[:2]
+        assert list(finished.take_over()) == TRACES[:2]
         finished.clear()
     assert names(tmp_path) == []
 
@@ -108,10 +108,28 @@ def test_traces_are_stored_before_the_model_is_asked_for_more(tmp_path: Path) ->
     assert measured.context == 2000
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_traces_that_were_sampled_together_took_equally_long(tmp_path: Path, kept: bool) -> None:
+    finished = store(tmp_path) if kept else FinishedTraces(None, tmp_path)
+    engine = storing_engine(ScriptedEngine(lambda _: "Answer: 1", call_format="paper"), finished)
+
+    def sampled() -> Iterator[Trace]:
+        for first, seconds in ((0, 0.4), (3, 0.0), (4, 0.1)):  # nothing ends with the second
+            engine.complete([Conversation(TRACES[0].messages[:2])], Sampling(), seeds=[1])
+            time.sleep(seconds)
+            yield from TRACES[first : first + 3] if seconds else ()
+
+    began = time.monotonic()
+    assert list(finished.keep(sampled())) == [*TRACES[:3], *TRACES[4:7]]
+    passed = time.monotonic() - began
+    long, short = ([finished.seconds[one.question.id] for one in TRACES[at : at + 3]] for at in (0, 4))
+    assert min(long) == max(long) >= 0.4 / 3 > min(short) == max(short) >= 0.1 / 3
+    assert sum(finished.seconds.values()) == pytest.approx(passed, abs=0.05)
+
+
 def test_finished_questions_are_not_asked_again(capsys: pytest.CaptureFixture[str]) -> None:
     asked = make_questions(4)
-    known = [FinishedTrace(trace=trace, seconds=1) for trace in TRACES[:5]]
-    assert without(asked, known) == asked[5:]
+    assert without(asked, TRACES[:5]) == asked[5:]
     assert "5 of 12 traces are finished already" in capsys.readouterr().out
 
 
@@ -175,6 +193,4 @@ def read_items(output: Path) -> list[EvaluationItem]:
 
 
 def test_questions_of_another_set_are_passed_over() -> None:
-    assert without([Question(id="new", text="?")], [FinishedTrace(trace=TRACES[0], seconds=0)]) == [
-        Question(id="new", text="?")
-    ]
+    assert without([Question(id="new", text="?")], TRACES[:1]) == [Question(id="new", text="?")]

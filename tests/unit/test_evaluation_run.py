@@ -16,7 +16,6 @@ from components.contracts.records import EvaluationItem, PolicyCard, Question, T
 from components.evaluation.__main__ import main
 from components.evaluation.judged import write_traces
 from components.evaluation.questions import select_questions
-from components.evaluation.resume import FinishedTrace
 from components.evaluation.run import run
 from components.evaluation.settings import EvaluationSettings
 from components.evaluation.summary import scalar_metrics, summarize
@@ -139,8 +138,8 @@ def test_rates_of_a_scripted_policy_with_real_tools(service: ToolsProcess, tmp_p
     settings = EvaluationSettings.parse("")
     with ToolsClient(service.url) as client:
         rollouts = run_rollouts(((q, 0) for q in QUESTIONS), engine, client, settings)
-        timed = (FinishedTrace(trace=trace, seconds=0.5) for trace in rollouts)
-        items, tools = write_traces(tmp_path / "traces.jsonl", timed, len(QUESTIONS), "held_out")
+        items, tools = write_traces(tmp_path / "traces.jsonl", rollouts, len(QUESTIONS), "held_out")
+    items = [item.model_copy(update={"seconds": 0.5}) for item in items]
     summary: Any = summarize(items, tools, no_tool_kinds=settings.no_tool_kinds)
     assert summary["questions"] == {"overall": 6, "needs_tool": 4, "no_tool": 2, "sum": 4}
     assert set(summary) - {"no_tool", "sum"} <= RESERVED_KINDS

@@ -6,9 +6,9 @@ from functools import cache
 import pytest
 
 from components.contracts.errors import InputError
-from pipelines.cache_key import cache_key, fingerprint, fingerprints, go_json, runs_again
 from pipelines.catalog import PIPELINES
 from pipelines.compile import compiled_path
+from pipelines.spec.cache_key import cache_key, fingerprint, fingerprints, go_json, runs_again
 from tests.dag_edges import descendants, flow
 
 RUN = {"questions": "s3://bucket/questions.jsonl"}

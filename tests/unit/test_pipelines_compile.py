@@ -11,7 +11,7 @@ from pipelines.arguments import declared_parameters, settings_class
 from pipelines.catalog import PIPELINES
 from pipelines.compile import check_committed, compile_pipeline, compiled_path
 from pipelines.resources import read_resources
-from pipelines.validate import check_compiled
+from pipelines.spec.validate import check_compiled
 from tests.compiled_pipelines import spec_of, stage_tasks
 
 PLACEMENT = {

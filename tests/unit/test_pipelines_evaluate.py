@@ -18,10 +18,10 @@ from components.contracts.records import PolicyCard
 from components.policy.load import load_policy
 from components.policy.settings import ModelSettings
 from components.scoring.bfcl.scores import GROUP_SIZES, bfcl_scores
-from pipelines.evaluate import Request, evaluate, read_request
-from pipelines.evaluate_folder import is_judged, open_folder
-from pipelines.evaluate_tables import bfcl_lines
-from pipelines.evaluated_model import asked_alike, read_model
+from pipelines.evaluate.folder import is_judged, open_folder
+from pipelines.evaluate.model import asked_alike, read_model
+from pipelines.evaluate.run import Request, evaluate, read_request
+from pipelines.evaluate.tables import bfcl_lines
 from tests.judged_bfcl import judged_items
 from tests.loopback_server import JsonHandler, serving
 from tests.teacher_server import teacher_server, tool_call

@@ -15,12 +15,12 @@ from rich.console import Console
 from components.contracts.errors import InputError
 from pipelines.catalog import PIPELINES
 from pipelines.compile import compiled_path, write_package
-from pipelines.executors import executors, way_to
 from pipelines.local.dag import Plan, TakenOver, as_run_here
 from pipelines.local.earlier_run import EarlierRun, at_work
 from pipelines.local.restart import NewRun, decide, taken_over
 from pipelines.local.taken_over import OUTPUT, take_over
 from pipelines.local.terminal import StageDisplay
+from pipelines.spec.executors import executors, way_to
 from tests.dag_edges import descendants, flow
 
 RUN: dict[str, JsonValue] = {"questions": "/data/questions.jsonl", "base_model": "/data/model"}

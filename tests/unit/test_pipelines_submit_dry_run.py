@@ -12,7 +12,7 @@ from pipelines.arguments import declared_parameters, parse_arguments, settings_c
 from pipelines.catalog import PIPELINES
 from pipelines.cli import app
 from pipelines.compile import compiled_path
-from pipelines.resolved import resolved_pods
+from pipelines.spec.pods import resolved_pods
 from pipelines.submit.dry_run import kfp_argument
 from pipelines.submit.parameters import shortest_settings, told_parameters
 

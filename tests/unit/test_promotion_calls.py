@@ -82,7 +82,9 @@ def test_a_comparison_of_gold_questions_alone(tmp_path: Path) -> None:
     assert own["calls"]["overall"]["cf"] == summary["overall"]["calls_cf"]["after"]
     viewer = build_viewer(pairs, traces[0], traces[1], [], SETTINGS)
     nothing: dict[str, dict[str, int]] = {"before": {}, "after": {}}
-    board = Leaderboard(questions=20, standings=[], suites=[], faults=nothing, errors=nothing, noise={})
+    board = Leaderboard(
+        questions=20, has_own=True, standings=[], suites=[], faults=nothing, errors=nothing, noise={}
+    )
     page = render_report(compared, decision, board, viewer, [], FACTS)
     assert "Content filling (CF)" in page
     assert 'weather(city=\\"Oslo\\")' in page

@@ -204,7 +204,7 @@ def test_calls_may_not_collapse_on_a_suite() -> None:
 
 def test_few_questions_are_said_with_the_width_of_the_interval() -> None:
     suites, decision = judge(
-        [*BETTER, *pairs_of(SIMPLE, 8, right=(4, 4)), *pairs_of("popqa", 100, right=(5, 5))]
+        [*BETTER, *pairs_of(SIMPLE, 8, right=(4, 5)), *pairs_of("popqa", 100, right=(5, 5))]
     )
     reasons = {check.name: check.reason for check in decision.checks}
     interval = suites.by_name[SIMPLE].differences["accuracy"]
@@ -213,6 +213,9 @@ def test_few_questions_are_said_with_the_width_of_the_interval() -> None:
     assert reasons[f"not_fallen:{SIMPLE}"].endswith(f" (only 8 questions: the interval is {wide}).")
     assert "only" not in reasons["not_fallen:popqa"]
     assert "(only 40 questions: the interval is" in reasons["better"]
+    _, decision = judge([*BETTER, *pairs_of(SIMPLE, 8, right=(0, 0))])
+    reasons = {check.name: check.reason for check in decision.checks}
+    assert reasons[f"not_fallen:{SIMPLE}"].endswith("allowed (only 8 questions, of which none changed).")
 
 
 def test_suites_alone_are_the_target_all_together() -> None:
@@ -300,6 +303,9 @@ def test_the_regression_stage_s_suites_are_compared_and_can_keep_an_adapter_back
     assert summary["suites"]["regression:gsm8k"]["questions"] == 3 * COUNT
     assert summary["questions"]["overall"] == 3 * COUNT  # the own ones, as before
     assert "| regression:gsm8k | regression | 36 |" in card
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "each policy of this run on your own 36 questions" in page
+    assert page.count("<dt>Adapter</dt>") == 1
 
     inputs = with_regression(tmp_path / "worse", after=untrained)
     inputs["regression_before"] = write_evaluation(
@@ -310,6 +316,23 @@ def test_the_regression_stage_s_suites_are_compared_and_can_keep_an_adapter_back
     failing = [check["name"] for check in summary["decision"]["checks"] if not check["passed"]]
     assert "not_fallen:regression:gsm8k" in failing
     assert "**failed**: Accuracy on regression:gsm8k changed by" in card
+
+
+def test_without_own_questions_none_are_spoken_of(tmp_path: Path) -> None:
+    inputs: Evaluations = dict(write_inputs(tmp_path, count=COUNT))
+    kinds = {"nq_open": "nq_open", "popqa": "popqa"}
+    asked = [
+        one.model_copy(update={"suite": suite, "kind": kind, "id": f"{suite}/{one.id}"})
+        for suite, kind in kinds.items()
+        for one in _asked(inputs["before"])
+    ]
+    inputs["before"] = write_evaluation(tmp_path / "b", [untrained(one) for one in asked])
+    adapter = inputs["adapter"].digest
+    inputs["after"] = write_evaluation(tmp_path / "a", [trained(one) for one in asked], adapter=adapter)
+    promote(inputs, tmp_path / "out", '{"samples": 200}')
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert f"each policy of this run on the same {6 * COUNT} questions" in page
+    assert "your own" not in page
 
 
 def _asked(evaluation: Any) -> list[Any]:

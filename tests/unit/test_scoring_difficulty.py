@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from components.contracts.records import EvaluationItem, ExecutedCall, ToolReply, TurnLabel
 from components.contracts.tool_schemas import parse_tools
 from components.scoring.difficulty import THIRDS, Demand, demand_of_question, demand_of_trace, divide
-from components.scoring.groups import group_items, group_label
+from components.scoring.groups import group_items, group_kinds, group_label
 from tests.ablation_samples import judged_by_gold
 from tests.gold_questions import OFFERED, call, gold
 from tests.judged_traces import right_with
@@ -110,3 +110,11 @@ def test_groups_by_difficulty_come_last_and_hold_no_other_question() -> None:
     assert group_label("difficulty_hard") == "hard"
     hiding = [one.model_copy(update={"kind": "difficulty_hard"}) for one in items]
     assert group_items(hiding, ())["difficulty_hard"] == [0, 1, 2, 3]
+
+
+def test_irrelevance_needs_no_tool_whatever_the_settings_say() -> None:
+    found = group_kinds(
+        ("bfcl_irrelevance", "bfcl_live_irrelevance", "bfcl_live_relevance", "chat"), ["chat"]
+    )
+    assert found["needs_tool"] == {"bfcl_live_relevance"}
+    assert found["no_tool"] == {"bfcl_irrelevance", "bfcl_live_irrelevance", "chat"}

@@ -37,6 +37,7 @@ AST_GROUPS = (
     "live_parallel_multiple",
 )
 IRRELEVANCE_GROUPS = ("irrelevance", "live_irrelevance")
+NO_CALL_KINDS = frozenset(f"bfcl_{group}" for group in IRRELEVANCE_GROUPS)  # as ingest calls their questions
 RELEVANCE_GROUPS = ("live_relevance",)
 EXECUTABLE_GROUPS = ("exec_simple", "exec_multiple", "exec_parallel", "exec_parallel_multiple", "rest")
 SINGLE_TURN_GROUPS = (*AST_GROUPS, *IRRELEVANCE_GROUPS, *RELEVANCE_GROUPS)

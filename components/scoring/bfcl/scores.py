@@ -24,6 +24,7 @@ from typing import Any
 from components.contracts.errors import InputError
 from components.contracts.records import EvaluationItem
 from components.scoring.bfcl.reference import FAMILY, IRRELEVANCE_GROUPS, is_bfcl
+from components.scoring.call_rates import is_unparsed
 
 # Items of each group in the benchmark's files.
 GROUP_SIZES: Mapping[str, int] = {
@@ -171,7 +172,7 @@ def _count(items: Iterable[EvaluationItem]) -> dict[str, _Group]:
             group.items += 1
             group.right += item.correct
             group.officially += item.correct or (item.unparsed and name in IRRELEVANCE_GROUPS)
-            group.unparsed += item.unparsed
+            group.unparsed += is_unparsed(item)
     return groups
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from pipelines.executors import Executor, FinalStatus, Item, Path, Produced, Value, executors
+from pipelines.spec.executors import Executor, FinalStatus, Item, Path, Produced, Value, executors
 
 # Registered as an output of every task by a backend that keeps logs, which is its default.
 LOGS: Mapping[str, Any] = {"executor-logs": {"artifactType": {"schemaTitle": "system.Artifact"}}}

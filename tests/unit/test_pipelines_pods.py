@@ -11,7 +11,7 @@ from components.contracts.errors import InputError
 from components.contracts.images import image
 from pipelines.catalog import PIPELINES
 from pipelines.compile import compiled_path
-from pipelines.resolved import Pod, SecretKeys, Volume, resolved_pods
+from pipelines.spec.pods import Pod, SecretKeys, Volume, resolved_pods
 from tests.dag_edges import descendants, flow
 
 RUN = {"questions": "s3://bucket/questions.jsonl"}

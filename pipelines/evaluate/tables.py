@@ -17,7 +17,7 @@ BFCL_PARTS = ("overall", "non_live", "live", "multi_turn", "relevance", "irrelev
 
 
 def print_evaluation(console: Console, folder: Path) -> None:
-    """The tables of a folder of `pipelines.evaluate`, and where its reports lie.
+    """The tables of a folder of `pipelines.evaluate.run`, and where its reports lie.
 
     Raises:
         InputError: its evaluation is not finished.

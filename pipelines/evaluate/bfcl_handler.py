@@ -11,7 +11,7 @@ from components.contracts.settings import merged
 from components.evaluation.bfcl_handler.served_model import ServedModel
 from components.evaluation.bfcl_handler.write import describe_served, write_handler
 from components.evaluation.settings import EvaluationSettings
-from pipelines.evaluated_model import SERVERS, check_url, read_model
+from pipelines.evaluate.model import SERVERS, check_url, read_model
 
 URL = "http://127.0.0.1:8000/v1"  # vLLM's own address
 

@@ -24,7 +24,7 @@ from components.contracts.settings import merged
 from components.evaluation.settings import EvaluationSettings
 from components.ingest.settings import IngestSettings
 from components.ingest.suite_names import family_of
-from pipelines.evaluate_folder import (
+from pipelines.evaluate.folder import (
     ADAPTER,
     gone_if_refused,
     is_judged,
@@ -32,8 +32,8 @@ from pipelines.evaluate_folder import (
     keep_request,
     open_folder,
 )
-from pipelines.evaluate_tables import AGAINST, EVALUATION, print_evaluation
-from pipelines.evaluated_model import EvaluatedModel, asked_alike, check_url, read_model
+from pipelines.evaluate.model import EvaluatedModel, asked_alike, check_url, read_model
+from pipelines.evaluate.tables import AGAINST, EVALUATION, print_evaluation
 from pipelines.local.follow import lines_of
 from pipelines.local.log_lines import RaisedError, StageProgress, read_line
 from pipelines.local.processes import Interrupted, StopRequest, running, stop_on_signals

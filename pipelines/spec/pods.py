@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from components.contracts.errors import InputError
-from pipelines.executors import Executor, FinalStatus, Item, Path, Produced, Value, executors
+from pipelines.spec.executors import Executor, FinalStatus, Item, Path, Produced, Value, executors
 
 _PLACEHOLDER = re.compile(r"\$\.inputs\.parameters\['(.+?)'\]")
 _IN_ARGUMENT = re.compile(r"\{\{\$\.inputs\.parameters\['(.+?)']}}")

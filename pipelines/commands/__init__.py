@@ -1,0 +1,1 @@
+"""The commands of `whetstone`, by what they are about; `pipelines.cli` puts them together."""

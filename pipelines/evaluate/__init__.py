@@ -1,0 +1,1 @@
+"""Judging one model here, without a pipeline."""
