@@ -130,9 +130,11 @@ def shown_settings(facts: Facts) -> list[tuple[str, str]]:
 
 
 def interval_text(interval: Interval | None) -> str:
-    """`+80.1 to +89.6`, in points; empty when unknown."""
+    """`+80.1 to +89.6`, in points; `no change` where no answer changed, empty when unknown."""
     if interval is None:
         return ""
+    if interval.mean == interval.low == interval.high == 0:
+        return "no change"  # a bootstrap of nothing but zeros has no width, which is no certainty
     return f"{points(interval.low)} to {points(interval.high)}".replace(" points", "")
 
 

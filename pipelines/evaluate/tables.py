@@ -11,6 +11,7 @@ from rich.table import Table
 
 from components.contracts.artifacts import MANIFEST, read_manifest
 from components.contracts.errors import InputError
+from pipelines.figures import difference_and_interval, percent
 
 TASKS = EVALUATION, AGAINST = "evaluation", "evaluation-2"
 BFCL_PARTS = ("overall", "non_live", "live", "multi_turn", "relevance", "irrelevance")
@@ -57,7 +58,7 @@ def print_suites(console: Console, title: str, summary: Mapping[str, Any]) -> No
 
 def bfcl_lines(version: str, scores: Mapping[str, Any]) -> Sequence[str]:
     """The sums of a version that can be given, and whether all questions are in them; where `overall` can't be, why."""
-    known = [f"{part} {_percent(scores[part])}" for part in BFCL_PARTS if scores[part] is not None]
+    known = [f"{part} {percent(scores[part])}" for part in BFCL_PARTS if scores[part] is not None]
     if not known:
         return ()
     sums = f"BFCL {version}: {', '.join(known)}".replace("_", " ")
@@ -82,8 +83,8 @@ def suite_table(title: str, suites: Mapping[str, Any]) -> Table:
         table.add_row(
             name,
             str(suite["questions"]),
-            _percent(suite["accuracy"]),
-            f"{_percent(interval['low'])} to {_percent(interval['high'])}",
+            percent(suite["accuracy"]),
+            f"{percent(interval['low'])} to {percent(interval['high'])}",
             str(suite["parse_failures"]),
             f"{suite['seconds']:.1f}",
         )
@@ -102,10 +103,9 @@ def difference_table(before: str, after: str, compared: Mapping[str, Any]) -> Ta
         table.add_row(
             name,
             str(suite["questions"]),
-            _percent(accuracy["before"]),
-            _percent(accuracy["after"]),
-            f"{100 * difference['mean']:+.1f}",
-            f"{100 * difference['low']:+.1f} to {100 * difference['high']:+.1f}",
+            percent(accuracy["before"]),
+            percent(accuracy["after"]),
+            *difference_and_interval(difference),
         )
     return table
 
@@ -114,7 +114,3 @@ def _table(title: str) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("suite", no_wrap=True)
     return table
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f}"

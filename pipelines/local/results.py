@@ -15,6 +15,7 @@ from components.contracts.errors import InputError
 from components.contracts.records import Difficulty
 from pipelines.evaluate.folder import REQUEST
 from pipelines.evaluate.tables import print_evaluation, print_suites, title_of
+from pipelines.figures import difference_and_interval, percent
 
 # Those of calls against golds first: where they are defined, accuracy repeats CF.
 CALL_METRICS = {name: label for name, label in HEADERS.items() if name.startswith("calls_")}
@@ -121,9 +122,9 @@ def _comparison_table(summary: Mapping[str, Any]) -> Table:
             table.add_row(group)  # a line of its own: beside the metrics it would not fit 80 columns
         for index, (name, label, metric) in enumerate(rows):
             stop = ways.get(group, {}).get(name, {})
-            cells = [_percent(metric.get("before"))]
-            cells += [_percent(stop.get("after"))] if between else []
-            cells += [_percent(metric.get("after")), *_difference(metric.get("difference"))]
+            cells = [percent(metric.get("before"))]
+            cells += [percent(stop.get("after"))] if between else []
+            cells += [percent(metric.get("after")), *difference_and_interval(metric.get("difference"))]
             table.add_row(f"  {label}", *cells, end_section=index == len(rows) - 1)
     return table
 
@@ -148,8 +149,13 @@ def _suites_table(summary: Mapping[str, Any]) -> Table:
     table = _table("Suites: accuracy, in percent", ["suite", "role", "questions"], headers)
     for name, suite in [*summary["suites"].items(), ("all of these", summary["all_suites"])]:
         metric = suite["accuracy"]
-        sides = [_percent(metric[side]) for side in ("before", "after")]
-        cells = (suite.get("role", ""), str(suite["questions"]), *sides, *_difference(metric["difference"]))
+        sides = [percent(metric[side]) for side in ("before", "after")]
+        cells = (
+            suite.get("role", ""),
+            str(suite["questions"]),
+            *sides,
+            *difference_and_interval(metric["difference"]),
+        )
         table.add_row(name, *cells)
     return table
 
@@ -181,7 +187,7 @@ def _ablation_tables(summary: Mapping[str, Any]) -> Iterator[Table]:
         headers = [*(measured[name] for name in chosen), *moved]
         rates = _table(None if start else "In percent", ["row"], headers)
         for row in rows:
-            values = [_percent(cells[row["title"]][name]["value"]) for name in chosen]
+            values = [percent(cells[row["title"]][name]["value"]) for name in chosen]
             norms = [_norm(row["moved"][name.lower()]) for name in trainings] if is_last else []
             rates.add_row(row["title"], *values, *norms)
         yield rates
@@ -192,7 +198,9 @@ def _ablation_tables(summary: Mapping[str, Any]) -> Iterator[Table]:
         table = _table(None if start else against, ["row"], [measured[name] for name in chosen])
         for title, found in cells.items():
             if title != summary["reference"]:
-                table.add_row(title, *(_difference(found[name]["difference"])[1] for name in chosen))
+                table.add_row(
+                    title, *(difference_and_interval(found[name]["difference"])[1] for name in chosen)
+                )
         yield table
 
 
@@ -214,9 +222,11 @@ def _difficulty_tables(summary: Mapping[str, Any], thirds: Sequence[str]) -> Ite
     intervals = _table(against, ["row"], headers)
     for row in summary["rows"]:
         found = [row["groups"][f"difficulty_{third}"]["calls_cf"] for third in thirds]
-        rates.add_row(row["title"], *(_percent(cell["value"]) for cell in found))
+        rates.add_row(row["title"], *(percent(cell["value"]) for cell in found))
         if row["title"] != summary["reference"]:
-            intervals.add_row(row["title"], *(_difference(cell["difference"])[1] for cell in found))
+            intervals.add_row(
+                row["title"], *(difference_and_interval(cell["difference"])[1] for cell in found)
+            )
     yield rates
     yield intervals
 
@@ -227,8 +237,8 @@ def _help_table(helped: Mapping[str, Any], interval: str) -> Table:
     title = f"When do tools help: {known} of {questions} questions are known without, in percent of all"
     table = _table(title, ["what"], ["before", "after", "difference", interval])
     for name, text in TOOL_HELP.items():
-        sides = (_percent(helped[name][side]["share"]) for side in ("before", "after"))
-        table.add_row(text, *sides, *_difference(helped[name]["difference"]))
+        sides = (percent(helped[name][side]["share"]) for side in ("before", "after"))
+        table.add_row(text, *sides, *difference_and_interval(helped[name]["difference"]))
     return table
 
 
@@ -240,7 +250,7 @@ def _rounds_table(summary: Mapping[str, Any]) -> Table:
     table.add_column("verdict", overflow="fold")
     for one in summary["by_round"]:
         mark = " (best)" if one["number"] == summary["best"] else ""
-        values = (_percent(one["accuracy"]), _percent(one["invoke_rate"]))
+        values = (percent(one["accuracy"]), percent(one["invoke_rate"]))
         table.add_row(f"{one['title']}{mark}", *values, one["verdict"])
     return table
 
@@ -270,17 +280,6 @@ def groups(summary: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]
 
 def _has_value(metric: Any) -> bool:
     return isinstance(metric, dict) and any(metric.get(side) is not None for side in ("before", "after"))
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f}"
-
-
-def _difference(difference: Mapping[str, float] | None) -> tuple[str, str]:
-    if not difference or difference.get("mean") is None:
-        return "-", "-"
-    mean, low, high = (100 * difference[key] for key in ("mean", "low", "high"))
-    return f"{mean:+.1f}", f"{low:+.1f} to {high:+.1f}"
 
 
 def _errors(summary: Mapping[str, Any]) -> Table:
