@@ -16,6 +16,10 @@ BASES = ("serve", "train")
 STAGES = sorted(path.parent.name for path in (ROOT / "components").glob("*/component.py"))
 SERVICE = "tools_service"
 IMAGES = sorted(path.parent.name for path in DOCKER.glob("*/Dockerfile"))
+# Of images beside those: the object store of `make containers`, and the worked example.
+MORE_DOCKERFILES = (ROOT / "tests/containers/store/Dockerfile", ROOT / "docs/examples/own_sft/Dockerfile")
+# Imported where it is there, and left out of images: what does without says so, and docker/README.md how to add it.
+OPTIONAL = frozenset({"bfcl_eval", "sentence_transformers", "vllm"})
 
 
 def source_of(module: str) -> Path | None:

@@ -14,6 +14,7 @@ from pydantic import JsonValue, ValidationError
 
 from components.contracts.errors import InputError
 from pipelines.local.dag import PLAN, Plan
+from pipelines.local.spec import local_name
 from pipelines.local.taken_over import OUTPUT
 from pipelines.spec.executors import Executor, Item, Produced, Value, executors, way_to
 from pipelines.spec.executors import Path as TaskPath
@@ -121,7 +122,7 @@ class EarlierRun:
             [f"{loop}-iteration-{number}" for number in range(count)]
             for loop, count in zip(self.loops[path], counts, strict=True)
         ]
-        task = component_name(one).removeprefix("comp-")
+        task = local_name(component_name(one))
         return all((self.outputs.joinpath(*around, task) / OUTPUT).is_file() for around in product(*names))
 
     def made_by(self, path: TaskPath) -> Path:
@@ -132,7 +133,7 @@ class EarlierRun:
     def _count(self, items: Value) -> int:
         """How many items a loop had. LookupError: what they come from is not there."""
         if isinstance(items, Produced):
-            task = component_name(self.tasks.by_path[items.path]).removeprefix("comp-")
+            task = local_name(component_name(self.tasks.by_path[items.path]))
             try:
                 ended = json.loads((self.outputs / task / OUTPUT).read_text(encoding="utf-8"))
             except (OSError, ValueError) as error:
@@ -146,7 +147,7 @@ class EarlierRun:
 
 
 def component_name(one: Executor) -> str:
-    """Which kfp.local names the folder of a task after."""
+    """Of the component that a task executes."""
     return str(one.task["componentRef"]["name"])
 
 

@@ -233,8 +233,8 @@ def _named(new: NewRun, earlier: EarlierRun, was: Any, now: Any, name: str) -> t
 
 
 def _settings(value: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """`stage.setting.inner` and the values of nested settings."""
-    if not isinstance(value, dict):
+    """`stage.setting.inner` and the values of nested settings; one that holds nothing is a value too."""
+    if not isinstance(value, dict) or not value:
         yield name, value
         return
     for key, inner in value.items():

@@ -29,7 +29,7 @@ from pipelines.local.follow import follow
 from pipelines.local.processes import StopRequest, running, stop_on_signals
 from pipelines.local.restart import NewRun, taken_over
 from pipelines.local.services import BUCKET, STORE, object_store, tools_service
-from pipelines.local.spec import component_of, has_arms, read_spec, task_names, task_retries
+from pipelines.local.spec import component_of, has_arms, local_name, read_spec, task_names, task_retries
 from pipelines.local.terminal import StageDisplay
 
 DEMO = "demo://"  # questions about the passages that the same name gives as a corpus
@@ -231,13 +231,22 @@ def _package(arguments: Arguments) -> str:
 
 
 def _copy_store(earlier: Path, folder: Path, stop: StopRequest) -> None:
-    """Begin with the objects of another run's store: artifacts' files, and checkpoints to go on from."""
+    """Begin with the objects of another run's store: artifacts' files, and checkpoints to go on from.
+
+    Raises:
+        InputError: the store is not there any more, or can't be copied.
+    """
 
     def copy(source: str, target: str) -> None:
         stop.check()
         shutil.copy2(source, target)
 
-    shutil.copytree(earlier / STORE, folder / STORE, copy_function=copy)
+    if not (earlier / STORE).is_dir():
+        raise InputError(f"{earlier / STORE}: no such folder, and artifacts lie there; expected no --from")
+    try:
+        shutil.copytree(earlier / STORE, folder / STORE, copy_function=copy)
+    except OSError as error:
+        raise InputError(f"{earlier / STORE}: can't be copied into {folder}; expected room for it") from error
 
 
 def _execute(
@@ -251,7 +260,7 @@ def _execute(
     path = folder.path / PLAN
     path.write_text(plan.model_dump_json(indent=1), encoding="utf-8")
     command = [sys.executable, "-m", "pipelines.local.dag", str(path)]
-    taken = {component_of(spec, one.split("/")).removeprefix("comp-") for one in plan.taken_over}
+    taken = {local_name(component_of(spec, one.split("/"))) for one in plan.taken_over}
     display = StageDisplay(console, task_names(spec), taken)
     with display:
         with running(command, environment=environment, log=None) as process:

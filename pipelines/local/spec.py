@@ -11,7 +11,7 @@ def task_names(spec: Mapping[str, Any]) -> dict[str, str]:
     """kfp.local's task name (its component's) -> display name, for the tasks that run a container."""
     components = {task["componentRef"]["name"]: task["taskInfo"]["name"] for task in _tasks(spec)}
     return {
-        name.removeprefix("comp-"): shown
+        local_name(name): shown
         for name, shown in components.items()
         if "executorLabel" in spec["components"][name]
     }
@@ -20,10 +20,15 @@ def task_names(spec: Mapping[str, Any]) -> dict[str, str]:
 def task_retries(spec: Mapping[str, Any]) -> dict[str, int]:
     """kfp.local's task name -> how often it is tried again."""
     return {
-        task["componentRef"]["name"].removeprefix("comp-"): task["retryPolicy"]["maxRetryCount"]
+        local_name(task["componentRef"]["name"]): task["retryPolicy"]["maxRetryCount"]
         for task in _tasks(spec)
         if "retryPolicy" in task
     }
+
+
+def local_name(component: str) -> str:
+    """What kfp.local calls a task, and the folder of its outputs: its component's name without the compiler's prefix."""
+    return component.removeprefix("comp-")
 
 
 def has_arms(spec: Mapping[str, Any]) -> bool:

@@ -10,14 +10,10 @@ from components.contracts.images import VERSION, image
 from tests.containers.engine import ContainerError, Engine, docker, layers, program, size
 from tests.containers.foundation import IMAGE as FOUNDATION
 from tests.containers.foundation import make_foundation, wheels_served
+from tests.docker_files import BASES, IMAGES, OPTIONAL, ROOT, SERVICE
 
-ROOT = Path(__file__).parents[2]
-BASES = ("serve", "train")
-SERVICE = "tools_service"
 STORE = f"whetstone-store:{VERSION}"
 OWN_SFT = f"own-sft:{VERSION}"
-# What images leave out, so that modules which import it at their head can't be imported there.
-OPTIONAL = ("vllm", "bfcl_eval", "sentence_transformers")
 AT_ONCE = 2  # containers
 IMPORT_ALL = """
 import importlib, pkgutil, sys
@@ -39,8 +35,7 @@ def tag(name: str) -> str:
 
 def names() -> list[str]:
     """All of them, the bases first."""
-    found = sorted(path.parent.name for path in (ROOT / "docker").glob("*/Dockerfile"))
-    return [*BASES, *(name for name in found if name not in BASES)]
+    return [*BASES, *(name for name in IMAGES if name not in BASES)]
 
 
 def build_all(log: Path) -> None:
@@ -84,7 +79,7 @@ def remove_all() -> None:
 
 
 def look_at(engine: Engine) -> None:
-    """Check every image: the rooms that it holds can all be imported, it is not root, and its default command works.
+    """Check every image: all modules of its stage can be imported, it is not root, and its default command works.
 
     Raises:
         ContainerError: one is not so.

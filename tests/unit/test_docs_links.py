@@ -14,7 +14,7 @@ from tests.docs_commands import PAGES, ROOT, prose
 
 READMES = sorted(
     path.relative_to(ROOT).as_posix()
-    for folder in ("components", "tools_service", "docs", "manifests", "docker")
+    for folder in ("components", "pipelines", "tools_service", "docs", "manifests", "docker")
     for path in (ROOT / folder).rglob("README.md")
 )
 ALL_PAGES = tuple(dict.fromkeys((*PAGES, *READMES)))

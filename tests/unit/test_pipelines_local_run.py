@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from components.contracts.errors import InputError
 from pipelines.compile import compiled_path, package_path
 from pipelines.local.dag import last_task
 from pipelines.local.follow import follow as follow_log
 from pipelines.local.log_lines import StageProgress, split_thread
 from pipelines.local.loop_output import WholeLines
 from pipelines.local.processes import StopRequest, running
+from pipelines.local.run import _copy_store as copy_store
 from pipelines.local.spec import read_spec, task_names
 from pipelines.local.terminal import StageDisplay
 
@@ -146,6 +148,20 @@ def test_of_several_tasks_of_a_stage_the_last_ones_output_is_shown(tmp_path: Pat
     assert last_task(tmp_path, "rounds").name == "rounds-10"
     with pytest.raises(LookupError, match="no task 'promotion'"):
         last_task(tmp_path, "promotion")
+
+
+def test_a_store_that_is_gone_or_can_not_be_copied_is_told_in_a_line(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    with pytest.raises(InputError, match=r"old/store: no such folder, .* expected no --from"):
+        copy_store(old, new, StopRequest())
+    (old / "store").mkdir(parents=True)
+    (old / "store/dangling").symlink_to("nowhere")  # copying what it points at fails, as on a full disk
+    with pytest.raises(InputError, match=r"old/store: can't be copied into .*new"):
+        copy_store(old, new, StopRequest())
+    (old / "store/dangling").unlink()
+    (old / "store/volume").write_text("objects", encoding="utf-8")
+    copy_store(old, tmp_path / "newer", StopRequest())
+    assert (tmp_path / "newer/store/volume").read_text(encoding="utf-8") == "objects"
 
 
 def test_the_package_of_a_run_is_the_committed_file_or_one_made_for_its_rounds(tmp_path: Path) -> None:

@@ -163,6 +163,13 @@ def test_a_changed_parameter_of_what_comes_before_is_named_with_its_reader_and_t
         decide(new_run(**settings, questions="/other"), "sft", earlier)
 
 
+def test_a_setting_that_holds_nothing_is_named_too(tmp_path: Path) -> None:
+    earlier = EarlierRun.read(lay_out(tmp_path / "run", ingest_settings='{"seed":19}'))  # of an older version
+    changed = new_run(ingest_settings='{"formats":{},"seed":19}')
+    with pytest.raises(InputError, match=r"ingest.formats is \{\}, but it was absent in .* --from ingest$"):
+        decide(changed, "sft", earlier)
+
+
 def test_what_the_stage_and_those_after_it_read_may_change(tmp_path: Path) -> None:
     earlier = EarlierRun.read(lay_out(tmp_path / "run"))
     changed = new_run(sft_settings='{"epochs":2}', sft_image="other/sft:1", node_selector={"a": "b"})
