@@ -21,6 +21,7 @@ class _Worker:
 
     task: str = ""
     raised: RaisedError | None = None
+    failed: str = ""  # how its last task failed, which is tried again
 
     @property
     def failure(self) -> str:
@@ -65,7 +66,7 @@ def follow(
                 case TaskEvent("begin", task):
                     worker.task = task
                     if failures[thread, task]:
-                        display.say(f"{failure}; trying again")
+                        display.say(f"{worker.failed}; trying again")
                     display.begin(task)
                 case TaskEvent("success", task):
                     display.end(task, succeeded=True, thread=thread)
@@ -73,7 +74,7 @@ def follow(
                     del failures[thread, task]
                 case TaskEvent("failure", task):
                     display.end(task, succeeded=False, thread=thread)
-                    failure = worker.failure
+                    failure = worker.failed = worker.failure
                     failures[thread, task] += 1
                     if failures[thread, task] > retries.get(task, 0):
                         return failure

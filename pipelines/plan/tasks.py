@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from components.contracts.errors import InputError
+from pipelines.spec.executors import function_name
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,11 @@ def _walk(
         else:
             values = task.get("inputs", {}).get("parameters", {}).items()
             given = {key: one["runtimeValue"].get("constant") for key, one in values if "runtimeValue" in one}
-            stage = task["componentRef"]["name"].removeprefix("comp-").rstrip("0123456789").rstrip("-")
+            stage = function_name(
+                spec["deploymentSpec"]["executors"][component["executorLabel"]]["container"]
+            )
             title = task.get("taskInfo", {}).get("name", name)
-            yield Task(f"{prefix}{name}", stage.replace("-", "_"), title, waited, sharded, given)
+            yield Task(f"{prefix}{name}", stage, title, waited, sharded, given)
 
 
 def _keys(spec: Mapping[str, Any], task: Mapping[str, Any], key: str) -> Iterator[str]:

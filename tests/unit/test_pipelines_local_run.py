@@ -29,10 +29,10 @@ OUTER = "    components.contracts.errors.InputError: questions: s3://b/k: refuse
 CHAIN = "    The above exception was the direct cause of the following exception:"
 
 
-def follow(folder: Path, *lines: str, then: str = "") -> str:
+def follow(folder: Path, *lines: str, then: str = "", shown: io.StringIO | None = None) -> str:
     """What comes of a pipeline that says `lines`, and then does something."""
     script = f"import sys, time\nprint({chr(10).join(lines)!r}, flush=True)\n{then}"
-    display = StageDisplay(Console(file=io.StringIO()), {})
+    display = StageDisplay(Console(file=shown or io.StringIO()), {})
     command = [sys.executable, "-c", script]
     with display, running(command, environment=os.environ, log=None) as process:
         return follow_log(process, folder / "log.txt", display, StopRequest(), {"ingest": 1})
@@ -74,6 +74,22 @@ def test_in_a_loop_whatever_is_raised_belongs_to_the_task_of_its_thread(tmp_path
         "|1| - ERROR - Task 'evaluation-2' finished with status FAILURE",
     )
     assert follow(tmp_path, *lines, then="time.sleep(600)") == "evaluation: KeyError: 'x'"
+
+
+def test_in_a_loop_each_arm_tells_why_it_is_tried_again(tmp_path: Path) -> None:
+    lines = (
+        "|0| - INFO - Executing task 'ingest'",
+        "|1| - INFO - Executing task 'ingest'",
+        "|0|     ConnectionError: gone",
+        "|0| - ERROR - Task 'ingest' finished with status FAILURE",
+        "|1|     TimeoutError: late",
+        "|1| - ERROR - Task 'ingest' finished with status FAILURE",
+        "|0| - INFO - Executing task 'ingest'",
+    )
+    shown = io.StringIO()
+    follow(tmp_path, *lines, shown=shown)
+    assert "ingest: ConnectionError: gone; trying again" in shown.getvalue()
+    assert "late; trying again" not in shown.getvalue()
 
 
 def test_in_a_loop_a_mistake_of_the_users_ends_the_run_though_another_arm_goes_on(tmp_path: Path) -> None:
