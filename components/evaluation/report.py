@@ -15,7 +15,7 @@ from components.contracts.report_page.marks import spread
 from components.contracts.report_page.trace_view import TextTable, view_golds, view_side
 from components.scoring.bfcl.scores import VERSIONS
 from components.scoring.calls import show_calls
-from components.scoring.groups import group_label
+from components.scoring.groups import NEEDS_TOOL, NO_TOOL, group_label
 from components.scoring.noise_plot import draw_noise
 from components.scoring.rotbench import LEVELS, kind_of_level
 from components.scoring.shown_golds import shown_golds
@@ -61,6 +61,10 @@ _PROFILE_ROWS = (
         (("synonyms", "a value that says nearly the same"), ("others", "another value")),
     ),
 )
+
+
+def _group_title(name: str) -> str:
+    return {NEEDS_TOOL: "need a tool", NO_TOOL: "need none"}.get(name, group_label(name))
 
 
 def render_report(
@@ -173,7 +177,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["percent"] = _percent
     environment.filters["calls"] = show_calls
-    environment.filters["group"] = group_label
+    environment.filters["group"] = _group_title
     return environment
 
 
