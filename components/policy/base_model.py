@@ -1,6 +1,7 @@
 """From a base model's URI to a folder with its files on this machine."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from fnmatch import fnmatch
 from pathlib import Path
@@ -27,6 +28,8 @@ def resolve_base_model(uri: str) -> Path:
         folder = Path(uri)
         if not folder.is_dir():
             raise InputError(f"base_model: no folder {uri!r}; expected a folder or hf://, s3://, demo://")
+        if not os.access(folder, os.R_OK | os.X_OK):
+            raise InputError(f"base_model: {uri!r} can't be read by user {os.getuid()}, as whom this runs")
         return folder
     match scheme:
         case "demo":

@@ -1,9 +1,11 @@
 """Loading: what a URI may name, what is refused, and what an adapter does."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,30 @@ def adapter(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = tmp_path_factory.mktemp("adapter")
     get_peft_model(model, config).save_pretrained(str(found))
     return found
+
+
+def test_a_folder_that_this_user_may_not_read_is_named() -> None:
+    with tempfile.TemporaryDirectory() as place:
+        model = Path(place) / "model"
+        model.mkdir()
+        Path(place).chmod(0o755)
+        model.chmod(0)
+        told, tell = os.pipe()
+        child = os.fork()
+        if child == 0:  # root may read everything, so that another user looks
+            if os.getuid() == 0:
+                os.setuid(65534)
+            try:
+                resolve_base_model(str(model))
+            except InputError as error:
+                os.write(tell, str(error).encode())
+            os._exit(0)
+        os.waitpid(child, 0)
+        os.close(tell)
+        said = os.read(told, 1000).decode()
+        os.close(told)
+        model.chmod(0o700)
+    assert said.endswith(f"/model' can't be read by user {os.getuid() or 65534}, as whom this runs")
 
 
 @pytest.mark.parametrize(
